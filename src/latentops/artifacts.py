@@ -1,0 +1,210 @@
+"""The files that stages exchange: their names, their schemas, and reading and writing them whole.
+
+Tensors travel as numpy arrays in safetensors, tables as Parquet, the rest as JSON without NaN.
+Paths are relative to the folder that holds dvc.yaml, which is where every stage runs.
+"""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+import pydantic
+import safetensors
+import safetensors.numpy
+
+from latentops.errors import ArtifactError
+
+Split = Literal["train", "valid", "test"]
+Arrays = dict[str, np.ndarray]
+
+SPEC = Path("data/spec.json")
+VOCABULARY = Path("data/vocabulary.json")
+REFUSED = Path("data/refused.csv")
+DATA_REPORT = Path("data/report.json")
+DATA_PICTURE = Path("data/report.png")
+WEIGHTS = Path("model/weights.safetensors")
+MODEL_SETTINGS = Path("model/settings.json")
+RUN = Path("model/run.json")
+TRAIN_METRICS = Path("metrics/train.json")
+EVAL_METRICS = Path("metrics/eval.json")
+PROBES = Path("metrics/probes.json")
+TRAINING_CURVE = Path("plots/training.csv")
+REPORT_PAGE = Path("reports/report.html")
+REPORT_TEXT = Path("reports/report.md")
+REGISTERED = Path("model/registered.json")
+STUDY_BEST = Path("tune/best.json")
+STUDY_TRIALS = Path("tune/trials.parquet")
+
+_WRITTEN_BY = {"data": "prepare", "model": "train", "tune": "tune/dvc.yaml:tune"}
+_WRITTEN_BY_FILE = {
+    TRAIN_METRICS: "train",
+    TRAINING_CURVE: "train",
+    EVAL_METRICS: "evaluate",
+    PROBES: "evaluate",
+    REGISTERED: "register",
+}
+
+
+def table_path(split: Split) -> Path:
+    """What each example is: row, text, label, in_scope and known factors."""
+    return Path(f"data/{split}.parquet")
+
+
+def tensors_path(split: Split) -> Path:
+    """What a model sees: images or CSR word counts, y and in_scope."""
+    return Path(f"data/{split}.safetensors")
+
+
+class Schema(pydantic.BaseModel):
+    """A JSON file with known fields."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Spec(Schema):
+    """How to read the tensors of one prepared data set."""
+
+    source: str
+    kind: Literal["image", "counts"]
+    shape: tuple[int, ...]  # image: channels, height, width; counts: terms
+    levels: int | None = None  # image: grey levels of a stored pixel, 2 when binary
+    binarization: Literal["none", "static", "dynamic"] = "none"
+    classes: tuple[str, ...] = ()  # y indexes these; y = -1 has no label
+    factors: tuple[str, ...] = ()  # table columns with known generative factors
+    synthetic: bool = False
+    licence: str = ""
+
+
+class Vocabulary(Schema):
+    """The terms of a bag of words. Empty for images.
+
+    `terms[i]` is column i of the counts. `target` lists the columns that a decoder reconstructs.
+    `document_frequency[i]` counts the training documents, of `documents`, that hold term i.
+    """
+
+    terms: tuple[str, ...] = ()
+    target: tuple[int, ...] = ()
+    document_frequency: tuple[int, ...] = ()
+    documents: int = 0
+    words: bool = True
+    characters: tuple[int, int] | None = None  # n-gram lengths inside words, or none
+
+
+M = TypeVar("M", bound=pydantic.BaseModel)
+
+
+def read_schema(schema: type[M], path: Path) -> M:
+    """Read a JSON file into its schema."""
+    try:
+        return schema.model_validate(read_json(path))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ArtifactError(
+            f"{path} does not fit this version ({place}: {first['msg']}). {_remedy(path)}"
+        ) from error
+
+
+def read_json(path: Path) -> Any:
+    with _reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(value: Mapping[str, Any] | pydantic.BaseModel, path: Path) -> None:
+    """Write JSON that every reader accepts: NaN and infinity are refused."""
+    plain = value.model_dump(mode="json") if isinstance(value, pydantic.BaseModel) else value
+    try:
+        text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ArtifactError(f"{path} would hold a number that is not finite: {plain}") from error
+    write_text(text + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    with _reading(path):
+        return pd.read_parquet(path)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write Parquet, or CSV where the name ends so."""
+    with whole_file(path) as partial:
+        if path.suffix == ".csv":
+            table.to_csv(partial, index=False)
+        else:
+            table.to_parquet(partial, index=False)
+
+
+def read_tensors(path: Path) -> Arrays:
+    with _reading(path):
+        return safetensors.numpy.load_file(path)
+
+
+def write_tensors(arrays: Arrays, path: Path) -> None:
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with whole_file(path) as partial:
+        partial.write_bytes(safetensors.numpy.save(contiguous))
+
+
+def md5(path: Path) -> str:
+    """The digest by which DVC knows the file."""
+    with _reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def tensors_sha256(arrays: Arrays) -> str:
+    """A digest of names, types, shapes and values, whatever the file format adds."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Write to the path this gives; `path` then changes in one step, or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ArtifactError(
+                f"No space is left to write {path}. The file was left as it was: free some space "
+                "and run the command again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise ArtifactError(f"{path} cannot be written: {error.strerror}.") from error
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} is missing. {_remedy(path)}") from error
+    except (ValueError, OSError, safetensors.SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise ArtifactError(f"{path} cannot be read ({reason}). {_remedy(path)}") from error
+
+
+def _remedy(path: Path) -> str:
+    stage = _WRITTEN_BY_FILE.get(path) or _WRITTEN_BY.get(path.parent.name)
+    return f"Stage {stage!r} writes it: run `dvc repro {stage}`." if stage else "Write it again."

@@ -1,0 +1,1 @@
+"""Sources, validation, vocabulary, splits and batches."""

@@ -1,0 +1,1 @@
+"""From a checkpoint and a split to scores."""

@@ -1,0 +1,51 @@
+"""What an evaluation found, as plain values: the report reads this and never a tensor."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images as they were, came back and were dreamt; values in [0, 1], shape [n, C, H, W]."""
+
+    originals: np.ndarray
+    reconstructions: np.ndarray
+    prior_samples: np.ndarray
+    traversal: np.ndarray  # [rows, steps, C, H, W], a row for each of the most used dimensions
+    traversal_dimensions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """The terms that rise and fall along one latent dimension."""
+
+    index: int
+    rate_nats: float
+    rising: tuple[str, ...]
+    falling: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A test example and the training examples nearest to it in the latent space."""
+
+    text: str
+    label: str
+    nearest: tuple[tuple[str, str, float], ...]  # text, label, cosine similarity
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores and what the pictures need."""
+
+    scores: dict[str, float]  # metrics/eval.json
+    probes: dict[str, dict[str, float]]  # metrics/probes.json: features -> scores and cost
+    collapse: str  # one sentence, or empty when the latent is used
+    rate_per_dimension_nats: np.ndarray  # [Z], mean over the test split, sorted by nothing
+    latent_map: pd.DataFrame  # x, y, label
+    confusion: pd.DataFrame  # actual, predicted: one row per test example
+    gallery: Gallery | None = None
+    dimensions: list[Dimension] = field(default_factory=list)
+    neighbours: list[Neighbours] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""The registry: its rule, its lineage and the code that applies both."""

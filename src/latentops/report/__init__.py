@@ -1,0 +1,1 @@
+"""From scores to pictures and pages; plain values only."""
