@@ -1,0 +1,73 @@
+"""The `data` section of params.yaml. Stage prepare alone reads it."""
+
+from typing import Literal
+
+import pydantic
+
+from latentops.config import Section
+
+
+class Settings(Section):
+    """Which data, how it is cut, and which terms or grey values a model sees.
+
+    A setting that the kind of data has no use for (`binarize` on text, `words` on images) must
+    keep its neutral value where it would change what the numbers mean; the rest are not read.
+    """
+
+    source: str = pydantic.Field(
+        "intents", min_length=1, description="a name from `latentops data list`, or a path"
+    )
+    seed: int = pydantic.Field(
+        0, ge=0, lt=2**32, description="generated corpus, cuts and static binarization"
+    )
+    valid_fraction: float = pydantic.Field(
+        0.1, gt=0, lt=1, description="cut from train where the source has no validation split"
+    )
+    test_fraction: float = pydantic.Field(
+        0.2, gt=0, lt=1, description="cut where the source has no test split"
+    )
+
+    text_column: str = pydantic.Field("text", min_length=1)
+    label_column: str | None = pydantic.Field("label", min_length=1, description="null: no labels")
+    unlabelled: bool = pydantic.Field(
+        True, description="imdb: the unlabelled half joins the training split, y = -1"
+    )
+    strip: bool = pydantic.Field(
+        True, description="20news: headers, footers and quotes are removed; they leak the label"
+    )
+
+    words: bool = pydantic.Field(True, description="Unicode words are terms")
+    characters: tuple[int, int] | None = pydantic.Field(
+        None, description="shortest and longest character n-gram inside a word, or null"
+    )
+    min_documents: int = pydantic.Field(
+        2, ge=1, description="training documents in which a term must stand"
+    )
+    vocabulary_size: int = pydantic.Field(
+        20_000, ge=1, description="terms that the encoder may read, the commonest first"
+    )
+    target_size: int = pydantic.Field(
+        2_000, ge=1, description="terms that the decoder reconstructs: the commonest words"
+    )
+    stop_words: Literal["none", "english"] = pydantic.Field(
+        "none", description="left out of the target"
+    )
+
+    binarize: Literal["none", "static", "dynamic"] = pydantic.Field(
+        "none", description="images: drawn once in prepare, or again at each epoch"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _some_term_is_wanted(self) -> "Settings":
+        if not self.words and self.characters is None:
+            raise ValueError(
+                "words: false needs characters, such as [2, 5]; else there are no terms"
+            )
+        return self
+
+    @pydantic.field_validator("characters")
+    @classmethod
+    def _lengths_rise(cls, lengths: tuple[int, int] | None) -> tuple[int, int] | None:
+        if lengths and not 1 <= lengths[0] <= lengths[1]:
+            raise ValueError("the shortest length must be 1 or more and not above the longest")
+        return lengths
