@@ -32,7 +32,7 @@ def code_deps(graph: grimp.ImportGraph, script: str) -> list[str]:
 
 
 def observed_graph() -> grimp.ImportGraph:
-    """Imports within the package, function-level and type-checking ones too, without the observer."""
+    """Every import within the package, in functions and for types too, without the observer."""
     graph = grimp.build_graph("latentops", cache_dir=None)
     for module in sorted(graph.modules):
         if module == OBSERVER or module.startswith(OBSERVER + "."):
@@ -65,18 +65,16 @@ def params(script: str) -> list[str]:
 
 def rewritten(text: str, graph: grimp.ImportGraph) -> str:
     """The text of a dvc.yaml with its code deps and params as they should be."""
-    stages = ruamel.yaml.YAML().load(text)["stages"]
     lines = text.splitlines(keepends=True)
-    for name, stage in reversed(stages.items()):  # from the end, so that line numbers stay true
-        found = re.search(r"latentops\.stages\.\w+", str(stage["cmd"]))
-        if not found:
+    stages = ruamel.yaml.YAML().load(text)["stages"]
+    for name, stage in reversed(
+        list(stages.items())
+    ):  # from the end, so that line numbers stay true
+        if not (found := re.search(r"latentops\.stages\.\w+", str(stage["cmd"]))):
             continue
-        for key in sorted(("deps", "params"), key=lambda key: -_line(stage, key, name)):
-            if key == "deps":
-                wanted = code_deps(graph, found[0])
-                _replace(lines, stage[key], wanted, lambda entry: entry.startswith("src/"))
-            else:
-                _replace(lines, stage[key], params(found[0]), lambda entry: True)
+        wanted = {"deps": code_deps(graph, found[0]), "params": params(found[0])}
+        for key in sorted(wanted, key=lambda key: _line(stage, key, name), reverse=True):
+            _replace(lines, stage[key], wanted[key], "src/" if key == "deps" else "")
     return "".join(lines)
 
 
@@ -87,25 +85,19 @@ def _line(stage: Any, key: str, name: str) -> int:
     return int(stage.lc.key(key)[0])
 
 
-def _replace(lines: list[str], entries: Any, wanted: list[str], ours: Any) -> None:
-    """Put `wanted` where our entries of the list were; a line that stays keeps its comment."""
-    places = {
-        entry: entries.lc.item(index)[0]
-        for index, entry in enumerate(entries)
-        if isinstance(entry, str) and ours(entry)
+def _replace(lines: list[str], entries: Any, wanted: list[str], prefix: str) -> None:
+    """Put `wanted` in place of the entries with `prefix`; a line that stays keeps its comment."""
+    at = [int(entries.lc.item(index)[0]) for index in range(len(entries))]
+    ours = {
+        entry: line
+        for entry, line in zip(entries, at, strict=True)
+        if isinstance(entry, str) and entry.startswith(prefix)
     }
-    first, column = entries.lc.item(0)
-    at = min(places.values(), default=_end(entries))
-    indent = " " * (column - 2)
-    new = [lines[places[e]] if e in places else f"{indent}- {e}\n" for e in wanted]
-    removed = set(places.values())
-    before = [line for number, line in enumerate(lines[:at]) if number not in removed]
-    after = [line for number, line in enumerate(lines[at:], at) if number not in removed]
-    lines[:] = before + new + after
-
-
-def _end(entries: Any) -> int:
-    return int(entries.lc.item(len(entries) - 1)[0]) + 1
+    indent = " " * (entries.lc.item(0)[1] - len("- "))
+    new = [lines[ours[entry]] if entry in ours else f"{indent}- {entry}\n" for entry in wanted]
+    start = min(ours.values(), default=at[-1] + 1)
+    rest = [line for number, line in enumerate(lines[start:], start) if number not in ours.values()]
+    lines[start:] = new + rest
 
 
 def main() -> None:
@@ -114,18 +106,20 @@ def main() -> None:
     check = parser.parse_args().check
     sys.path.insert(0, str(ROOT / SOURCE))  # this tree, wherever else the package is installed
     graph = observed_graph()
-    changed = False
-    for pipeline in PIPELINES:
-        path = ROOT / pipeline
-        old = path.read_text(encoding="utf-8")
-        new = rewritten(old, graph)
-        changed |= old != new
-        names = f"{pipeline} as it is", f"{pipeline} as the imports are"
-        print("".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), *names)), end="")
-        if not check:
-            path.write_text(new, encoding="utf-8")
+    changed = [pipeline for pipeline in PIPELINES if _update(pipeline, graph, write=not check)]
     if check and changed:
-        sys.exit("error: dvc.yaml is not what the imports say. Run `make deps`.")
+        sys.exit("error: the code deps above are not what the imports say. Run `make deps`.")
+
+
+def _update(pipeline: Path, graph: grimp.ImportGraph, write: bool) -> bool:
+    """Print what changes in one file, and write it if asked to. Whether anything did."""
+    old = (ROOT / pipeline).read_text(encoding="utf-8")
+    new = rewritten(old, graph)
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    sys.stdout.writelines(difflib.unified_diff(before, after, f"{pipeline}, now", "derived"))
+    if write and old != new:
+        (ROOT / pipeline).write_text(new, encoding="utf-8")
+    return old != new
 
 
 if __name__ == "__main__":
