@@ -44,6 +44,7 @@ class Evaluation:
     probes: dict[str, dict[str, float]]  # metrics/probes.json: features -> scores and cost
     collapse: str  # one sentence, or empty when the latent is used
     rate_per_dimension_nats: np.ndarray  # [Z], mean over the test split, sorted by nothing
+    active: np.ndarray  # [Z], bool: which dimensions `active_units` counts
     latent_map: pd.DataFrame  # x, y, label
     confusion: pd.DataFrame  # actual, predicted: one row per test example
     gallery: Gallery | None = None
