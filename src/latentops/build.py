@@ -1,0 +1,140 @@
+"""Settings to model: the only place that pairs a kind of data with networks and a likelihood."""
+
+from typing import Annotated
+
+import numpy as np
+import pydantic
+import torch
+from torch import Tensor
+
+from latentops.artifacts import Arrays, Spec, Vocabulary
+from latentops.data import batches
+from latentops.errors import ArtifactError, SettingsError
+from latentops.model import VAE
+from latentops.networks import bow, mlp
+
+Model = Annotated[mlp.Settings | bow.Settings, pydantic.Field(discriminator="kind")]
+"""Section `model`."""
+
+
+def model(
+    spec: Spec,
+    vocabulary: Vocabulary,
+    settings: Model,
+    seed: int,
+    unigram: np.ndarray | None = None,
+) -> VAE:
+    """Initial weights, on the CPU, drawn with `seed` alone.
+
+    `unigram` [W] says how often each target word stands in training; see `unigram`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return _assemble(spec, vocabulary, settings, unigram)
+
+
+def load_model(spec: Spec, vocabulary: Vocabulary, settings: Model, weights: Arrays) -> VAE:
+    """The trained model in evaluation mode."""
+    with torch.device("meta"):
+        vae = _assemble(spec, vocabulary, settings, None)
+    tensors = {name: torch.tensor(array) for name, array in weights.items()}
+    try:
+        vae.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ArtifactError(
+            f"The weights do not fit the model's settings and data ({reason}). "
+            "Stage 'train' writes them: run `dvc repro train`."
+        ) from error
+    return vae.eval()
+
+
+def weights(vae: VAE) -> Arrays:
+    """A copy of every parameter."""
+    return {name: tensor.cpu().numpy().copy() for name, tensor in vae.state_dict().items()}
+
+
+def examples(
+    spec: Spec, vocabulary: Vocabulary, arrays: Arrays, settings: Model
+) -> batches.Examples:
+    """The tensors of a split as the model of these settings reads them."""
+    if isinstance(settings, mlp.Settings):
+        _check_kind(spec, settings)
+        return batches.Images(
+            torch.tensor(arrays["x"]), _levels(spec), dynamic=spec.binarization == "dynamic"
+        )
+    _check_kind(spec, settings)
+    counts = batches.counted(arrays, spec.shape[0])
+    target = batches.restricted(counts, vocabulary.target)
+    return batches.Bags(
+        input=_weighted(counts, vocabulary, settings),
+        target=batches.presence(target) if settings.target == "presence" else target,
+    )
+
+
+def unigram(examples: batches.Examples) -> np.ndarray | None:
+    """How often each target word stands in `examples`, [W]; none for images."""
+    if not isinstance(examples, batches.Bags):
+        return None
+    target = examples.target
+    return np.bincount(target.columns.cpu(), target.values.cpu(), minlength=target.width)
+
+
+def _assemble(
+    spec: Spec, vocabulary: Vocabulary, settings: Model, unigram: np.ndarray | None
+) -> VAE:
+    _check_kind(spec, settings)
+    if isinstance(settings, bow.Settings):
+        return VAE(
+            bow.Encoder(spec.shape[0], settings),
+            bow.Decoder(len(vocabulary.target), settings, _log_share(unigram)),
+            settings.latent,
+        )
+    return VAE(mlp.Encoder(spec.shape, settings), _image_decoder(spec, settings), settings.latent)
+
+
+def _image_decoder(
+    spec: Spec, settings: mlp.Settings
+) -> mlp.BernoulliDecoder | mlp.LogisticDecoder:
+    levels = 2 if spec.binarization == "dynamic" else _levels(spec)
+    if settings.likelihood == "logistic" or (settings.likelihood == "auto" and levels > 2):
+        return mlp.LogisticDecoder(spec.shape, levels, settings)
+    if levels > 2:
+        raise SettingsError(
+            f"model.likelihood 'bernoulli' needs binary pixels, but those of {spec.source!r} have "
+            f"{levels} levels. Set data.binarize to static or dynamic, or model.likelihood to auto."
+        )
+    return mlp.BernoulliDecoder(spec.shape, settings)
+
+
+def _check_kind(spec: Spec, settings: Model) -> None:
+    fitting = {"image": "mlp", "counts": "bow"}[spec.kind]
+    if settings.kind != fitting:
+        raise SettingsError(
+            f"model.kind {settings.kind!r} cannot read {spec.source!r}, whose examples are of kind "
+            f"{spec.kind!r}. Set model.kind to {fitting}."
+        )
+
+
+def _levels(spec: Spec) -> int:
+    if spec.levels is None:
+        raise ArtifactError(
+            f"spec.json of {spec.source!r} states no grey levels. Stage 'prepare' writes it: run "
+            "`dvc repro prepare`."
+        )
+    return spec.levels
+
+
+def _weighted(counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settings) -> batches.Rows:
+    if settings.input == "tfidf":
+        return batches.tfidf_weighted(counts, vocabulary, settings.input_scale)
+    return batches.log1p_weighted(counts, settings.input_scale)
+
+
+def _log_share(unigram: np.ndarray | None) -> Tensor | None:
+    """Log of the shares that add up to 1; a word never seen counts as half of the rarest."""
+    if unigram is None:
+        return None
+    floor = unigram[unigram > 0].min() / 2
+    floored = np.maximum(unigram, floor)
+    return torch.tensor(np.log(floored / floored.sum()), dtype=torch.float32)

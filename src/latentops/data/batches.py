@@ -1,0 +1,222 @@
+"""Examples as tensors that stay where the model is, and batches of them by row number.
+
+Shape suffixes: N examples, B rows of a batch, V terms, W target words.
+"""
+
+import functools
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from latentops.artifacts import Arrays, Vocabulary
+
+
+class Batch(NamedTuple):
+    """What the encoder reads and what the likelihood is asked for.
+
+    Images: both [B, C, H, W]; input in [0, 1], target in whole levels. Bags: both CSR,
+    input [B, V] weighted, target [B, W] counts.
+    """
+
+    input: Tensor
+    target: Tensor
+
+
+class Examples(Protocol):
+    """One split. Values never change: each method returns new examples."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
+        """The examples at `rows` [B]; the generator, on their device, serves binarization."""
+
+    def to(self, device: torch.device | str) -> Self: ...
+
+    def subset(self, rows: Tensor) -> Self: ...
+
+    def frozen(self, seed: int) -> Self:
+        """With every random choice made, so that two readings are the same."""
+
+
+def in_batches(
+    examples: Examples, batch_size: int, generator: torch.Generator | None = None
+) -> Iterator[Batch]:
+    """Every example once, in order."""
+    for rows in torch.split(torch.arange(len(examples)), batch_size):
+        yield examples.batch(rows, generator)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pixels [N, C, H, W], uint8, 0..levels-1; with `dynamic`, made binary anew in each batch.
+
+    A dynamic pixel is 1 with the probability that its grey value states.
+    """
+
+    pixels: Tensor
+    levels: int
+    dynamic: bool = False
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
+        pixels = self.pixels[rows.to(self.pixels.device)].float()
+        scaled = pixels / (self.levels - 1)
+        if not self.dynamic:
+            return Batch(input=scaled, target=pixels)
+        binary = torch.bernoulli(scaled, generator=generator)
+        return Batch(input=binary, target=binary)
+
+    def to(self, device: torch.device | str) -> Self:
+        return replace(self, pixels=self.pixels.to(device))
+
+    def subset(self, rows: Tensor) -> Self:
+        return replace(self, pixels=self.pixels[rows.to(self.pixels.device)])
+
+    def frozen(self, seed: int) -> Self:
+        """Drawn on the CPU: the same pixels whatever the device."""
+        if not self.dynamic:
+            return self
+        generator = torch.Generator().manual_seed(seed)
+        here = self.to("cpu")
+        drawn = [batch.target.byte() for batch in in_batches(here, 4096, generator)]
+        pixels = torch.cat(drawn) if drawn else here.pixels
+        return replace(self, pixels=pixels.to(self.pixels.device), levels=2, dynamic=False)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A CSR matrix whose rows can be taken: indptr [N + 1], columns and values [nnz]."""
+
+    indptr: Tensor
+    columns: Tensor
+    values: Tensor
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def take(self, rows: Tensor) -> Self:
+        rows = rows.to(self.indptr.device)
+        starts = self.indptr[rows]
+        lengths = self.indptr[rows + 1] - starts
+        indptr = _offsets(lengths)
+        within = torch.arange(int(indptr[-1]), device=rows.device)
+        shift = torch.repeat_interleave(starts - indptr[:-1], lengths, output_size=len(within))
+        places = within + shift
+        return replace(
+            self, indptr=indptr, columns=self.columns[places], values=self.values[places]
+        )
+
+    def to(self, device: torch.device | str) -> Self:
+        return replace(
+            self,
+            indptr=self.indptr.to(device),
+            columns=self.columns.to(device),
+            values=self.values.to(device),
+        )
+
+    def csr(self) -> Tensor:
+        """float32 [N, width]."""
+        _hear_the_csr_warning()
+        return torch.sparse_csr_tensor(
+            self.indptr,
+            self.columns.long(),
+            self.values.float(),
+            (len(self), self.width),
+            check_invariants=False,
+        )
+
+    def sums(self, values: Tensor) -> Tensor:
+        """The sum of `values` [nnz] in each row, [N]."""
+        zeros = values.new_zeros(len(self))
+        return zeros.scatter_add(0, self.row_numbers(), values)
+
+    def row_numbers(self) -> Tensor:
+        """The row of each stored value, [nnz]."""
+        return torch.repeat_interleave(self.indptr.diff(), output_size=len(self.values))
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Documents: what the encoder reads of them and what is to be reconstructed."""
+
+    input: Rows
+    target: Rows
+
+    def __len__(self) -> int:
+        return len(self.input)
+
+    def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
+        return Batch(input=self.input.take(rows).csr(), target=self.target.take(rows).csr())
+
+    def to(self, device: torch.device | str) -> Self:
+        return replace(self, input=self.input.to(device), target=self.target.to(device))
+
+    def subset(self, rows: Tensor) -> Self:
+        return replace(self, input=self.input.take(rows), target=self.target.take(rows))
+
+    def frozen(self, seed: int) -> Self:
+        return self
+
+
+def counted(arrays: Arrays, terms: int) -> Rows:
+    """The CSR word counts of a prepared split, [N, V]."""
+    return Rows(
+        indptr=torch.tensor(arrays["indptr"], dtype=torch.int64),
+        columns=torch.tensor(arrays["indices"], dtype=torch.int32),
+        values=torch.tensor(arrays["counts"], dtype=torch.int32),
+        width=terms,
+    )
+
+
+def log1p_weighted(counts: Rows, scale: float) -> Rows:
+    """log(1 + count), each row of length `scale`."""
+    return _of_length(replace(counts, values=counts.values.float().log1p()), scale)
+
+
+def tfidf_weighted(counts: Rows, vocabulary: Vocabulary, scale: float) -> Rows:
+    """(1 + log count) times the smoothed idf of scikit-learn, each row of length `scale`."""
+    frequency_V = torch.tensor(vocabulary.document_frequency, dtype=torch.float64)
+    idf_V = ((1 + vocabulary.documents) / (1 + frequency_V)).log() + 1
+    values = (1 + counts.values.double().log()) * idf_V[counts.columns.long()]
+    return _of_length(replace(counts, values=values.float()), scale)
+
+
+def restricted(counts: Rows, columns: tuple[int, ...]) -> Rows:
+    """Only those columns, in their order; the rows themselves where that is all of them."""
+    if columns == tuple(range(counts.width)):
+        return counts
+    new_V = torch.full((counts.width,), -1, dtype=torch.int32)
+    new_V[list(columns)] = torch.arange(len(columns), dtype=torch.int32)
+    new = new_V[counts.columns.long()]
+    kept = new >= 0
+    lengths = counts.sums(kept.long())
+    return Rows(_offsets(lengths), new[kept], counts.values[kept], len(columns))
+
+
+def presence(counts: Rows) -> Rows:
+    """1 for every word that occurs."""
+    return replace(counts, values=counts.values.clamp(max=1))
+
+
+def _of_length(rows: Rows, length: float) -> Rows:
+    norms = rows.sums(rows.values.double().square()).sqrt()
+    return replace(rows, values=(rows.values * (length / norms)[rows.row_numbers()]).float())
+
+
+def _offsets(lengths: Tensor) -> Tensor:
+    return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+
+
+@functools.cache
+def _hear_the_csr_warning() -> None:
+    """Torch says once in each process that CSR is in beta; other warnings stay."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+        torch.sparse_csr_tensor([0, 0], [], [], (1, 1), check_invariants=False)

@@ -1,0 +1,124 @@
+"""p(x given z) as distributions over whole examples.
+
+Shapes: B examples, V words; x is [B, *event]. Parameters are [..., B, *event]: leading
+dimensions are samples of z, and one x is compared with each of them.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Likelihood(Protocol):
+    """What a decoder returns."""
+
+    @property
+    def mean(self) -> Tensor:
+        """[..., B, *event]: pixels in [0, 1], or the share of each word."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """[..., B], nats, summed over the event."""
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """[..., B, *event], in the values that `log_prob` takes."""
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Independent binary pixels, given logits [..., B, *event]; x is 0 or 1."""
+
+    logits: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logits.sigmoid()
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        wrong = F.binary_cross_entropy_with_logits(
+            self.logits, x.expand_as(self.logits), reduction="none"
+        )
+        return -_sum_event(wrong, x)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        return torch.bernoulli(self.mean, generator=generator)
+
+
+@dataclass(frozen=True)
+class DiscretizedLogistic:
+    """Independent pixels x in 0..levels-1: a logistic density rounded to the nearest level.
+
+    `mean` and exp(`log_scale`), [..., B, *event], are its location and scale on pixels divided by
+    levels - 1. The lowest and the highest level hold the tails (Salimans et al. 2017).
+    """
+
+    mean: Tensor
+    log_scale: Tensor
+    levels: int
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        precision = (-self.log_scale).exp() / (self.levels - 1)
+        from_mean = x - self.mean * (self.levels - 1)
+        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)) loses no digit.
+        below_top = F.logsigmoid(precision * (from_mean + 0.5))
+        above_bottom = F.logsigmoid(-precision * (from_mean - 0.5))
+        between = torch.log(-torch.expm1(-precision)).expand_as(below_top)
+        inner = below_top + above_bottom + between
+        log_prob = torch.where(x == 0, below_top, inner)
+        return _sum_event(torch.where(x == self.levels - 1, above_bottom, log_prob), x)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        uniform = torch.rand(
+            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
+        )
+        continuous = self.mean + self.log_scale.exp() * uniform.logit()
+        return (continuous.clamp(0, 1) * (self.levels - 1)).round()
+
+
+@dataclass(frozen=True)
+class Multinomial:
+    """Word counts x [B, V], dense or CSR, given logits [..., B, V].
+
+    The multinomial coefficient is left out: it does not depend on the model, and leaving it out
+    makes the value the log-probability of one ordering of the words. A document without words has
+    log-probability 0.
+    """
+
+    logits: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logits.softmax(-1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        if x.layout == torch.sparse_csr:
+            tokens_B, scores_B = self._from_csr(x)
+        else:
+            tokens_B, scores_B = x.sum(-1), (x * self.logits).sum(-1)
+        return scores_B - tokens_B * self.logits.logsumexp(-1)
+
+    def _from_csr(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens [B] and the sum of their logits [..., B], reading only the words that occur."""
+        columns, counts = x.col_indices(), x.values()
+        rows = torch.repeat_interleave(x.crow_indices().diff(), output_size=len(counts))
+        scores = counts * self.logits[..., rows, columns]
+        sums = scores.new_zeros(self.logits.shape[:-1])
+        tokens_B = counts.new_zeros(x.shape[0]).scatter_add(0, rows, counts)
+        return tokens_B, sums.scatter_add(-1, rows.expand_as(scores), scores)
+
+    def sample(self, generator: torch.Generator | None = None, tokens: int = 1) -> Tensor:
+        """Counts [..., B, V] of documents with that many words."""
+        flat = self.mean.flatten(0, -2)
+        words = torch.multinomial(flat, tokens, replacement=True, generator=generator)
+        ones = torch.ones_like(words, dtype=flat.dtype)
+        return torch.zeros_like(flat).scatter_add(1, words, ones).reshape(self.logits.shape)
+
+
+def _sum_event(values: Tensor, x: Tensor) -> Tensor:
+    """Sum [..., B, *event] to [..., B], the event being that of x [B, *event]."""
+    return values.reshape(*values.shape[: values.dim() - x.dim() + 1], math.prod(x.shape[1:])).sum(
+        -1
+    )

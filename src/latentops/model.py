@@ -1,0 +1,46 @@
+"""The variational autoencoder: an encoder and a decoder that return distributions."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from latentops.elbo import Posterior
+from latentops.likelihoods import Likelihood
+
+
+class Output(NamedTuple):
+    """One pass: q(z given x), a sample z of it, and p(x given z)."""
+
+    posterior: Posterior
+    z: Tensor
+    likelihood: Likelihood
+
+
+class VAE(nn.Module):
+    """`encoder(input, generator)` gives a Posterior and `decoder(z)` a Likelihood.
+
+    There is no loss here, and no random number but from the generator that the caller passes
+    (torch's own where it is None).
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, latent: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latent = latent
+
+    def encode(self, input: Tensor, generator: torch.Generator | None = None) -> Posterior:  # noqa: A002
+        """The generator serves dropout: only in training mode."""
+        posterior: Posterior = self.encoder(input, generator)
+        return posterior
+
+    def decode(self, z: Tensor) -> Likelihood:
+        """For z [..., Z]."""
+        likelihood: Likelihood = self.decoder(z)
+        return likelihood
+
+    def forward(self, input: Tensor, generator: torch.Generator | None = None) -> Output:  # noqa: A002
+        posterior = self.encode(input, generator)
+        z_BZ = posterior.sample(generator)
+        return Output(posterior, z_BZ, self.decode(z_BZ))

@@ -1,0 +1,69 @@
+"""Fully connected networks for images."""
+
+import math
+from typing import Literal
+
+import pydantic
+import torch
+from torch import Tensor, nn
+
+from latentops.elbo import Posterior
+from latentops.likelihoods import Bernoulli, DiscretizedLogistic
+from latentops.networks import layers
+
+LOG_SCALE_RANGE = (-7.0, 2.0)
+FIRST_LOG_SCALE = -2.0
+
+
+class Settings(layers.Common):
+    """Section `model` with kind mlp."""
+
+    kind: Literal["mlp"] = "mlp"
+    decoder_hidden: layers.Widths = pydantic.Field(
+        (256,), description="widths of the decoder's hidden layers"
+    )
+    likelihood: Literal["auto", "bernoulli", "logistic"] = pydantic.Field(
+        "auto", description="auto: bernoulli for binary pixels, else a discretized logistic"
+    )
+
+
+class Encoder(nn.Module):
+    """Images [B, *shape] with values in [0, 1] to a posterior."""
+
+    def __init__(self, shape: tuple[int, ...], settings: Settings) -> None:
+        super().__init__()
+        widths = [math.prod(shape), *settings.hidden, 2 * settings.latent]
+        self.body = layers.perceptron(widths, settings.activation)
+
+    def forward(self, pixels: Tensor, generator: torch.Generator | None = None) -> Posterior:
+        return layers.posterior(self.body(pixels.flatten(1)))
+
+
+class BernoulliDecoder(nn.Module):
+    """z [..., Z] to binary images [..., *shape]."""
+
+    def __init__(self, shape: tuple[int, ...], settings: Settings) -> None:
+        super().__init__()
+        self.shape = shape
+        widths = [settings.latent, *settings.decoder_hidden, math.prod(shape)]
+        self.body = layers.perceptron(widths, settings.activation)
+
+    def forward(self, z: Tensor) -> Bernoulli:
+        return Bernoulli(self.body(z).unflatten(-1, self.shape))
+
+
+class LogisticDecoder(nn.Module):
+    """z [..., Z] to images [..., *shape] of some grey levels, each pixel with its own scale."""
+
+    def __init__(self, shape: tuple[int, ...], levels: int, settings: Settings) -> None:
+        super().__init__()
+        self.shape = shape
+        self.levels = levels
+        widths = [settings.latent, *settings.decoder_hidden, 2 * math.prod(shape)]
+        self.body = layers.perceptron(widths, settings.activation)
+
+    def forward(self, z: Tensor) -> DiscretizedLogistic:
+        mean, log_scale = self.body(z).unflatten(-1, (2, *self.shape)).unbind(-1 - len(self.shape))
+        return DiscretizedLogistic(
+            mean.sigmoid(), (log_scale + FIRST_LOG_SCALE).clamp(*LOG_SCALE_RANGE), self.levels
+        )
