@@ -1,0 +1,1 @@
+"""The search for beta and the latent size, on the validation split alone."""
