@@ -1,0 +1,353 @@
+"""The loop: tensors stay on the device, batches are rows of a permutation, one hook logs.
+
+Nothing here waits for the device inside an epoch, and nothing touches the global generators.
+The same settings, data and thread count give the same weights bit for bit on one machine.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentops import elbo, objectives
+from latentops.data.batches import Batch, Examples, in_batches
+from latentops.errors import NumericalError, SettingsError
+from latentops.model import VAE
+from latentops.training.checkpoint import Checkpoint, State
+from latentops.training.progress import Progress
+from latentops.training.settings import Settings
+
+Row = dict[str, float]
+Log = Callable[[int, Row], None]
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "beta",
+    "train_rate_nats",
+    "train_distortion_nats",
+    "train_elbo_nats",
+    "valid_rate_nats",
+    "valid_distortion_nats",
+    "valid_elbo_nats",
+)
+_LAST_SHARE_OF_RATE = 0.05
+_STEPS_BETWEEN_LOOKS = 100
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a training did. `history` has a row of `COLUMNS` for each epoch."""
+
+    history: list[Row]
+    best_epoch: int  # counted from 1; the weights are those of its end
+    seconds: float  # training and validation, without the log and the checkpoint
+    examples_per_second: float
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history)
+
+    @property
+    def valid_elbo_nats(self) -> float:
+        """Of the best epoch: one sample, beta = 1, the mean over the validation split."""
+        return self.history[self.best_epoch - 1]["valid_elbo_nats"]
+
+
+def fit(
+    vae: VAE,
+    train: Examples,
+    valid: Examples,
+    objective: objectives.Settings,
+    settings: Settings,
+    log: Log | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: bool = False,
+) -> Fit:
+    """Train `vae` in place; it comes back with the best weights, on the device it came from.
+
+    The best epoch is the one with the highest validation ELBO since `objectives.settled`, which
+    the last epoch always is. `log(step, row)` is called once per epoch and may raise to stop.
+    With a checkpoint the training goes on where the last whole epoch ended, and `log` is not
+    called again for the epochs before. Raises SettingsError before the first step, and
+    NumericalError before the update that a non-finite loss would have made.
+    """
+    _check_sizes(train, valid, settings)
+    device = choose_device(settings.device)
+    with _placed(vae, device), _matmul_precision(settings.matmul_precision):
+        loop = _Loop(vae, train.to(device), valid.to(device), objective, settings, device)
+        if checkpoint and (state := checkpoint.load()):
+            loop.restore(state)
+        with Progress(settings.epochs, shown=progress) as shown:
+            while not loop.done:
+                row = loop.epoch()
+                shown.show(row)
+                if log:
+                    log(int(row["step"]), row)
+                if checkpoint:
+                    checkpoint.save(loop.state())
+        return loop.finish()
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where torch finds it."""
+    found = torch.cuda.is_available()
+    if name == "cuda" and not found:
+        raise SettingsError(
+            f"train.device: cuda was asked for, but torch {torch.__version__} finds no CUDA "
+            "device here. Set it to auto or cpu."
+        )
+    return torch.device("cuda" if found and name != "cpu" else "cpu")
+
+
+def learning_rate_at(step: int, steps: int, settings: Settings) -> float:
+    """The rate of update `step` of `steps`, counted from 0."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    fallen = 0.5 * (1.0 - math.cos(math.pi * step / max(1, steps - 1)))
+    return settings.learning_rate * (1.0 - (1.0 - _LAST_SHARE_OF_RATE) * fallen)
+
+
+class _Loop:
+    """One training between two epochs: all that a checkpoint must hold, and how to go on."""
+
+    def __init__(
+        self,
+        vae: VAE,
+        train: Examples,
+        valid: Examples,
+        objective: objectives.Settings,
+        settings: Settings,
+        device: torch.device,
+    ) -> None:
+        self.vae = vae
+        self.train = train
+        self.valid = valid.frozen(settings.seed)
+        self.objective = objective
+        self.settings = settings
+        self.device = device
+        self.steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
+        self.optimizer = _optimizer(vae, settings)
+        self.order = torch.Generator().manual_seed(settings.seed)
+        noise_seed = int(torch.randint(2**62, (), generator=self.order))
+        self.noise = torch.Generator(device).manual_seed(noise_seed)
+        self.step = 0
+        self.history: list[Row] = []
+        self.best_epoch = 0  # 0 until the objective has settled
+        self.best_weights: dict[str, Tensor] = {}
+        self.seconds = 0.0
+
+    @property
+    def done(self) -> bool:
+        epoch, patience = len(self.history), self.settings.patience
+        patience_is_over = patience and self.best_epoch and epoch - self.best_epoch >= patience
+        return epoch == self.settings.epochs or bool(patience_is_over)
+
+    def epoch(self) -> Row:
+        """Train on every example once, then score the validation split."""
+        started = time.perf_counter()
+        rate_nats, distortion_nats = self._train_once()
+        row: Row = {
+            "epoch": len(self.history) + 1,
+            "step": self.step,
+            "beta": objectives.beta_at(self.step - 1, self.steps, self.objective),
+            **_named("train", rate_nats, distortion_nats),
+            **_named("valid", *self._score()),
+        }
+        self._keep(row)
+        self.seconds += time.perf_counter() - started
+        return row
+
+    def finish(self) -> Fit:
+        """Put the best weights in place: the last epoch, at least, has settled."""
+        self.vae.load_state_dict(self.best_weights)
+        examples = len(self.train) * len(self.history)
+        return Fit(
+            history=self.history,
+            best_epoch=self.best_epoch,
+            seconds=self.seconds,
+            examples_per_second=examples / self.seconds,
+        )
+
+    def state(self) -> State:
+        return {
+            "weights": self.vae.state_dict(),
+            "best_weights": self.best_weights,
+            "best_epoch": self.best_epoch,
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.order.get_state(),
+            "noise": self.noise.get_state(),
+            "step": self.step,
+            "history": self.history,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, state: State) -> None:
+        self.vae.load_state_dict(state["weights"])
+        self.best_weights = state["best_weights"]
+        self.best_epoch = state["best_epoch"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        self.noise.set_state(state["noise"])
+        self.step = state["step"]
+        self.history = state["history"]
+        self.seconds = state["seconds"]
+
+    def _train_once(self) -> tuple[float, float]:
+        """Rate and distortion in nats, means over the examples as each was met."""
+        self.vae.train()
+        guard = _Guard(self.optimizer, self.device)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        rate_sum, distortion_sum = sums.unbind()
+        order = torch.randperm(len(self.train), generator=self.order).to(self.device)
+        for rows in torch.split(order, self.settings.batch_size):
+            terms = self._update(self.train.batch(rows, self.noise), guard)
+            rate_sum += terms.rate_BZ.detach().sum()
+            distortion_sum += terms.distortion_B.detach().sum()
+            if self.step % _STEPS_BETWEEN_LOOKS == 0:
+                self._stop_where_refused(guard)
+        self._stop_where_refused(guard)
+        rate_nats, distortion_nats = (sums / len(self.train)).tolist()
+        return rate_nats, distortion_nats
+
+    def _update(self, batch: Batch, guard: "_Guard") -> elbo.Terms:
+        """One step of the optimizer; the guard makes it harmless where the loss is not finite."""
+        output = self.vae(batch.input, self.noise)
+        terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+        loss = objectives.loss(terms, self.step, self.steps, self.objective)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        guard.watch(loss.detach())
+        if self.settings.clip_norm is not None:
+            guard.watch(
+                torch.nn.utils.clip_grad_norm_(self.vae.parameters(), self.settings.clip_norm)
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate_at(self.step, self.steps, self.settings)
+        self.optimizer.step()
+        guard.count()
+        self.step += 1
+        return terms
+
+    @torch.no_grad()
+    def _score(self) -> tuple[float, float]:
+        """Rate and distortion in nats of the whole validation split, with the same noise always."""
+        self.vae.eval()
+        noise = torch.Generator(self.device).manual_seed(self.settings.seed)
+        rate_sum = distortion_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        for batch in in_batches(self.valid, self.settings.batch_size):
+            output = self.vae(batch.input, noise)
+            terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+            rate_sum = rate_sum + terms.rate_BZ.sum()
+            distortion_sum = distortion_sum + terms.distortion_B.sum()
+        return rate_sum.item() / len(self.valid), distortion_sum.item() / len(self.valid)
+
+    def _keep(self, row: Row) -> None:
+        """Add the row to the history, and the weights to the best where they are."""
+        elbo_nats = row["valid_elbo_nats"]
+        if not math.isfinite(elbo_nats):
+            raise NumericalError(
+                f"The validation ELBO is {elbo_nats} after epoch {row['epoch']}. "
+                + _next_thing_to_try(self.settings)
+            )
+        self.history.append(row)
+        if not objectives.settled(self.step, self.steps, self.objective):
+            return
+        if not self.best_epoch or elbo_nats > self.history[self.best_epoch - 1]["valid_elbo_nats"]:
+            self.best_epoch = len(self.history)
+            self.best_weights = {
+                name: value.clone() for name, value in self.vae.state_dict().items()
+            }
+
+    def _stop_where_refused(self, guard: "_Guard") -> None:
+        if refused := guard.refused():
+            step = self.step - refused
+            beta = objectives.beta_at(step, self.steps, self.objective)
+            raise NumericalError(
+                f"The loss stopped being finite at step {step + 1} (beta {beta:.3g}); that update "
+                "was not made. " + _next_thing_to_try(self.settings)
+            )
+
+
+class _Guard:
+    """Refuses every update from the first loss on that is not finite, without waiting for it.
+
+    The fused optimizers skip an update on the device where `found_inf` is 1: the way in which
+    torch's own GradScaler does it.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+        self._refusing = torch.zeros((), device=device)
+        self._refused = torch.zeros((), device=device)
+        optimizer.found_inf = self._refusing  # type: ignore[attr-defined]
+
+    def watch(self, value: Tensor) -> None:
+        """x - x is 0 for a finite x and NaN for every other."""
+        torch.maximum(self._refusing, (value - value).ne_(0), out=self._refusing)
+
+    def count(self) -> None:
+        self._refused += self._refusing
+
+    def refused(self) -> int:
+        """How many updates were refused so far; waits for the device."""
+        return int(self._refused.item())
+
+
+def _optimizer(vae: VAE, settings: Settings) -> torch.optim.Optimizer:
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            vae.parameters(), lr=rate, momentum=0.9, weight_decay=decay, fused=True
+        )
+    return torch.optim.AdamW(vae.parameters(), lr=rate, weight_decay=decay, fused=True)
+
+
+def _named(split: str, rate_nats: float, distortion_nats: float) -> Row:
+    return {
+        f"{split}_rate_nats": rate_nats,
+        f"{split}_distortion_nats": distortion_nats,
+        f"{split}_elbo_nats": -(rate_nats + distortion_nats),
+    }
+
+
+def _check_sizes(train: Examples, valid: Examples, settings: Settings) -> None:
+    if settings.batch_size > len(train):
+        raise SettingsError(
+            f"train.batch_size is {settings.batch_size}, more than the {len(train)} training "
+            f"examples. Set it to {len(train)} or less."
+        )
+    if not len(valid):
+        raise SettingsError(
+            "The validation split is empty, so no epoch could be called the best. "
+            "Raise data.valid_fraction."
+        )
+
+
+def _next_thing_to_try(settings: Settings) -> str:
+    clip = "" if settings.clip_norm else ", or clip_norm: 1.0"
+    return f"Try a learning_rate below {settings.learning_rate:g}{clip}."
+
+
+@contextmanager
+def _placed(vae: VAE, device: torch.device) -> Iterator[None]:
+    """Have the model on `device`, then back where it was, in the mode in which it was."""
+    home, training = next(vae.parameters()).device, vae.training
+    try:
+        vae.to(device)
+        yield
+    finally:
+        vae.to(home).train(training)
+
+
+@contextmanager
+def _matmul_precision(precision: str) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,29 @@
+"""The section `train` of params.yaml."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from latentops.config import Section
+
+
+class Settings(Section):
+    """How a model is fitted; what is minimized is `objectives.Settings`."""
+
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(128, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    optimizer: Literal["adam", "sgd"] = Field(
+        "adam", description="adam: AdamW; sgd: with momentum 0.9; both fused"
+    )
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="cosine falls to 5 % of the rate at the last planned step"
+    )
+    patience: int = Field(
+        10, ge=0, description="epochs without a better validation ELBO; 0: never stop early"
+    )
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of the whole gradient")
+    seed: int = Field(0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    matmul_precision: Literal["highest", "high", "medium"] = "highest"
