@@ -25,21 +25,10 @@ from latentops.errors import NumericalError, StudyError
 from latentops.tuning import space
 from latentops.tuning.settings import Settings
 from latentops.tuning.space import Choice
+from latentops.tuning.trial import Outcome
 
 MOST_ATTEMPTS = 3
 _ERROR, _ATTEMPT, _RETRY_OF, _INTERRUPTED = "error", "attempt", "retry_of", "interrupted"
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """Validation scores of one trained model. A higher `score` is better."""
-
-    score: float
-    rate_nats: float
-    distortion_nats: float
-    elbo_nats: float
-    active_units: int
-    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)

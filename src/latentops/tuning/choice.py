@@ -1,0 +1,121 @@
+"""What a study chose: tune/best.json, and its way into params.yaml."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import pydantic
+import yaml
+
+from latentops import artifacts, config
+from latentops.artifacts import Schema
+from latentops.errors import SettingsError, StudyError
+from latentops.tuning import space
+
+
+class Best(Schema):
+    """tune/best.json: the best trial, and what its study held fixed."""
+
+    model_config = pydantic.ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
+    study: str
+    trial: int
+    beta: float = pydantic.Field(alias=space.BETA)
+    latent: int = pydantic.Field(alias=space.LATENT)
+    score: float
+    score_name: str
+    rate_nats: float
+    distortion_nats: float
+    elbo_nats: float
+    active_units: int
+    trials: int  # complete ones, out of which this is the best
+    source: str
+    data_md5: str
+    fixed: dict[str, Any]
+
+
+def pick(best: Best, trials: pd.DataFrame, trial: int | None = None) -> dict[str, Any]:
+    """The chosen settings by dotted name: the best trial's, or those of `trial`."""
+    if trial is None:
+        return {space.BETA: best.beta, space.LATENT: best.latent}
+    found = trials[trials["trial"] == trial]
+    if found.empty:
+        known = ", ".join(str(number) for number in trials["trial"])
+        raise StudyError(f"Study {best.study} has no trial {trial}. It has {known}.")
+    row = found.iloc[0]
+    if row["state"] != "complete":
+        raise StudyError(f"Trial {trial} of study {best.study} failed: {row['error']}")
+    return {space.BETA: float(row[space.BETA]), space.LATENT: int(row[space.LATENT])}
+
+
+def check_fits(best: Best, source: str, data_md5: str, fixed: Mapping[str, Any]) -> None:
+    """Raise StudyError where the study's data or fixed settings are not the present ones."""
+    there = {"data.source": best.source, **best.fixed}
+    here = {"data.source": source, **fixed}
+    differing = [name for name in sorted(there | here) if there.get(name) != here.get(name)]
+    if not differing and best.data_md5 != data_md5:
+        differing = ["the prepared data"]
+    if differing:
+        found = "; ".join(_difference(name, there, here) for name in differing[:3])
+        more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise StudyError(
+            f"{artifacts.STUDY_BEST} is of another experiment than {config.PARAMS}: {found}{more}. "
+            "Run `make tune` for this one first."
+        )
+
+
+def _difference(name: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    if name not in there and name not in here:
+        return f"{name} has changed"
+    return f"{name} was {there.get(name, 'not there')}, is {here.get(name, 'not there')}"
+
+
+def edited(text: str, values: Mapping[str, int | float]) -> str:
+    """A params.yaml with other values of scalar settings and every other character as it was."""
+    expected = yaml.safe_load(text)
+    for name, value in values.items():
+        section, key = name.split(".")
+        node = _node(text, section, key)
+        text = _spliced(text, node.start_mark.index, node.end_mark.index, _scalar(value))
+        expected[section][key] = value
+    if yaml.safe_load(text) != expected:
+        raise SettingsError(
+            f"{config.PARAMS} is written in a way that cannot be edited in place (an anchor?). "
+            f"Set {', '.join(f'{name}: {_scalar(value)}' for name, value in values.items())} there."
+        )
+    return text
+
+
+def difference(before: str, after: str, path: Path = config.PARAMS) -> str:
+    """The changed lines as a unified diff without context; empty where nothing changes."""
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), f"{path} before", f"{path} after", "", "", 0, ""
+    )
+    return "\n".join(lines)
+
+
+def _node(text: str, *path: str) -> yaml.Node:
+    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    for name in path:
+        values = {key.value: value for key, value in node.value}
+        if name not in values:
+            place = ".".join(path)
+            raise SettingsError(f"{config.PARAMS} has no line for {place}. Add it, then try again.")
+        node = values[name]
+    return cast(yaml.Node, node)
+
+
+def _spliced(text: str, start: int, end: int, new: str) -> str:
+    """A comment behind the value stays in its column where there is room."""
+    rest = text[end:]
+    gap = len(rest) - len(rest.lstrip(" "))
+    if rest[gap:].startswith("#"):
+        rest = " " * max(1, gap + (end - start) - len(new)) + rest[gap:]
+    return text[:start] + new + rest
+
+
+def _scalar(value: int | float) -> str:
+    """As YAML writes it: 1e-05 without a point would be text."""
+    return str(yaml.safe_dump(value)).splitlines()[0]

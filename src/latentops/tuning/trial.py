@@ -1,0 +1,110 @@
+"""One trial: a model trained on the training split and scored on the validation split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentops import build, objectives
+from latentops.artifacts import Arrays, Spec, Vocabulary
+from latentops.data.batches import Examples, in_batches
+from latentops.errors import NumericalError, SettingsError
+from latentops.metrics import classification, latent
+from latentops.model import VAE
+from latentops.training import loop
+from latentops.training.settings import Settings as TrainSettings
+from latentops.tuning.settings import Settings
+from latentops.tuning.space import Choice
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Validation scores of one trained model. A higher `score` is better."""
+
+    score: float
+    rate_nats: float
+    distortion_nats: float
+    elbo_nats: float
+    active_units: int
+    seconds: float  # of the training
+
+
+class Trainer:
+    """Trains a model for each choice, on the in-scope examples, made ready once."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        vocabulary: Vocabulary,
+        splits: tuple[Arrays, Arrays],  # train, valid
+        model: build.Model,
+        objective: objectives.Settings,
+        train: TrainSettings,
+        tune: Settings,
+    ) -> None:
+        """Raises SettingsError where the score needs labels that the data does not have."""
+        self.spec, self.vocabulary = spec, vocabulary
+        self.model, self.objective, self.tune = model, objective, tune
+        self.settings = train.model_copy(update={"epochs": tune.epochs})
+        self.train, self.valid = (_Split(spec, vocabulary, arrays, model) for arrays in splits)
+        self.unigram = build.unigram(self.train.examples)
+        if tune.score == "accuracy":
+            self._check_labels()
+
+    def __call__(self, choice: Choice) -> Outcome:
+        """Raises NumericalError where a loss or a score is not finite."""
+        model = self.model.model_copy(update={"latent": choice.latent})
+        objective = self.objective.model_copy(update={"beta": choice.beta})
+        vae = build.model(self.spec, self.vocabulary, model, self.settings.seed, self.unigram)
+        fit = loop.fit(vae, self.train.examples, self.valid.examples, objective, self.settings)
+        row = fit.history[fit.best_epoch - 1]
+        valid_NZ = self._means(vae, self.valid)
+        return Outcome(
+            score=self._score(vae, fit, valid_NZ),
+            rate_nats=row["valid_rate_nats"],
+            distortion_nats=row["valid_distortion_nats"],
+            elbo_nats=fit.valid_elbo_nats,
+            active_units=latent.active_units(valid_NZ),
+            seconds=fit.seconds,
+        )
+
+    def _score(self, vae: VAE, fit: loop.Fit, valid_NZ: Tensor) -> float:
+        if self.tune.score == "elbo":
+            return fit.valid_elbo_nats
+        train, valid = self.train, self.valid
+        features = [self._means(vae, train)[train.labelled], valid_NZ[valid.labelled]]
+        if not all(torch.isfinite(means_NZ).all() for means_NZ in features):
+            raise NumericalError("A latent mean is not finite. Try a lower train.learning_rate.")
+        x_train, x_valid = (means_NZ.numpy() for means_NZ in features)
+        head = classification.fit_head(x_train, train.y, x_valid, valid.y)
+        return classification.scores(valid.y, head.predict(x_valid))["accuracy"]
+
+    @torch.no_grad()
+    def _means(self, vae: VAE, split: "_Split") -> Tensor:
+        vae.eval()
+        frozen = split.examples.frozen(self.settings.seed)
+        batches = in_batches(frozen, self.settings.batch_size)
+        return torch.cat([vae.encode(batch.input).mean for batch in batches])
+
+    def _check_labels(self) -> None:
+        classes = len(np.unique(self.train.y))
+        if classes < 2 or not len(self.valid.y):
+            raise SettingsError(
+                f"tune.score 'accuracy' needs labels of two classes or more; the training split of "
+                f"{self.spec.source!r} has {classes}, and {len(self.valid.y)} validation examples "
+                "have one. Set tune.score to elbo."
+            )
+
+
+class _Split:
+    """The in-scope examples of a split, and the labels of those that have one."""
+
+    def __init__(
+        self, spec: Spec, vocabulary: Vocabulary, arrays: Arrays, model: build.Model
+    ) -> None:
+        rows = torch.from_numpy(np.flatnonzero(arrays["in_scope"]))
+        self.examples: Examples = build.examples(spec, vocabulary, arrays, model).subset(rows)
+        y = arrays["y"][arrays["in_scope"]]
+        self.labelled = torch.from_numpy(np.flatnonzero(y >= 0))
+        self.y = y[y >= 0]
