@@ -1,0 +1,161 @@
+"""Scores of the model itself on the test rows, in scope. Names as in metrics/eval.json."""
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentops import elbo
+from latentops.artifacts import Spec
+from latentops.data.batches import Examples, in_batches
+from latentops.elbo import Posterior
+from latentops.errors import NumericalError
+from latentops.evaluation.portion import ROWS_AT_ONCE, Portion
+from latentops.evaluation.settings import Settings
+from latentops.metrics import bounds, latent
+from latentops.model import VAE
+
+Scores = dict[str, float]
+
+# The mutual information is exact within this many rows: its time grows with their square.
+_INFORMATION_ROWS = 10_000
+_LOW_RATE_NATS = 0.1
+
+
+def bound_scores(vae: VAE, test: Examples, spec: Spec, settings: Settings) -> Scores:
+    """The ELBO (one sample of z for each row) and the importance-sampled bound, at beta = 1."""
+    rate_N, distortion_N = _elbo_terms(vae, test, _generator(settings))
+    nll_N = bounds.importance_sampled_nll(
+        vae, in_batches(test, ROWS_AT_ONCE), settings.importance_samples, _generator(settings)
+    )
+    scores = {
+        "elbo_nats": -(rate_N + distortion_N).mean().item(),
+        "rate_nats": rate_N.mean().item(),
+        "distortion_nats": distortion_N.mean().item(),
+        "nll_is_nats": nll_N.mean().item(),
+        "nll_is_samples": settings.importance_samples,
+    }
+    if spec.kind == "image":
+        bits = bounds.bits_per_dim(-scores["elbo_nats"], math.prod(spec.shape))
+        return {**scores, "bits_per_dim": bits, "mse_pixel": _mse_pixel(vae, test)}
+    return {**scores, **_perplexities(rate_N + distortion_N, nll_N, _tokens(test))}
+
+
+@torch.no_grad()
+def _elbo_terms(vae: VAE, test: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Rate and distortion, [N], float64."""
+    found = []
+    for batch in in_batches(test, ROWS_AT_ONCE):
+        output = vae(batch.input, generator)
+        found.append(elbo.terms(output.posterior, output.likelihood, batch.target))
+    rate_N = torch.cat([terms.rate_B for terms in found])
+    distortion_N = torch.cat([terms.distortion_B for terms in found])
+    return rate_N.double(), distortion_N.double()
+
+
+def _tokens(test: Examples) -> Tensor:
+    """Target words of each document, [N]."""
+    targets = [batch.target for batch in in_batches(test, ROWS_AT_ONCE)]
+    return torch.cat([target @ torch.ones(target.shape[1]) for target in targets])
+
+
+def _perplexities(elbo_nll_N: Tensor, is_nll_N: Tensor, tokens_N: Tensor) -> Scores:
+    """Documents without a target word have no perplexity: they are left out and not counted."""
+    some = tokens_N > 0
+    if not some.any():
+        return {"documents_scored": 0}
+    tokens_N = tokens_N[some]
+    doc_elbo, corpus_elbo = bounds.perplexities(elbo_nll_N[some], tokens_N)
+    doc_is, corpus_is = bounds.perplexities(is_nll_N[some], tokens_N)
+    return {
+        "perplexity_doc_elbo": doc_elbo,
+        "perplexity_corpus_elbo": corpus_elbo,
+        "perplexity_doc_is": doc_is,
+        "perplexity_corpus_is": corpus_is,
+        "documents_scored": int(some.sum()),
+    }
+
+
+@torch.no_grad()
+def _mse_pixel(vae: VAE, test: Examples) -> float:
+    """Of the mean image decoded at the posterior mean, to the pixels the model read, in [0, 1]."""
+    squares = [
+        (vae.decode(vae.encode(batch.input).mean).mean - batch.input).square().flatten(1).mean(1)
+        for batch in in_batches(test, ROWS_AT_ONCE)
+    ]
+    return torch.cat(squares).double().mean().item()
+
+
+def code_scores(posterior: Posterior, settings: Settings) -> Scores:
+    """How much of the latent space the test rows use."""
+    rows = torch.randperm(len(posterior.mean), generator=_generator(settings))[:_INFORMATION_ROWS]
+    sample = Posterior(posterior.mean[rows], posterior.log_variance[rows])
+    information = latent.information(sample, _generator(settings))
+    return {
+        "active_units": latent.active_units(posterior.mean),
+        "mutual_information_nats": information.mutual_information_nats,
+        "mutual_information_rows": information.examples,
+        "aggregate_kl_nats": information.aggregate_kl_nats,
+    }
+
+
+def size_scores(vae: VAE) -> Scores:
+    parameters = list(vae.parameters())
+    return {
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "weights_bytes": sum(
+            parameter.numel() * parameter.element_size() for parameter in parameters
+        ),
+    }
+
+
+def collapse(scores: Mapping[str, float], latent_size: int, settings: Settings) -> str:
+    """One sentence when the latent space is hardly used, with what to try; else empty."""
+    active, rate = int(scores["active_units"]), scores["rate_nats"]
+    if active >= min(settings.min_active_units, latent_size) and rate >= _LOW_RATE_NATS:
+        return ""
+    return (
+        f"The posterior has collapsed: {active} of {latent_size} latent dimensions are active "
+        f"(at least {settings.min_active_units} were expected) and the rate is {rate:.2f} nats. "
+        "Try a lower objective.beta, then objective.warmup 0.3, then objective.free_nats 0.1."
+    )
+
+
+def seen_in_train(train: Portion, test: Portion) -> np.ndarray:
+    """Which test rows stand in train too: [N], bool.
+
+    Texts are compared without regard to case and white space; where there is no text, the counts
+    are compared.
+    """
+    known = set(_identities(train))
+    return np.array([identity in known for identity in _identities(test)], dtype=bool)
+
+
+def _identities(portion: Portion) -> list[object]:
+    if "text" in portion.table:
+        return [" ".join(text.casefold().split()) for text in portion.table["text"]]
+    counts = portion.counts
+    if counts is None:
+        raise TypeError("images have no words to compare")
+    return [
+        (counts.indices[start:end].tobytes(), counts.data[start:end].tobytes())
+        for start, end in pairwise(counts.indptr)
+    ]
+
+
+def require_finite(scores: Mapping[str, float]) -> None:
+    """NumericalError naming every score that is not a finite number."""
+    wrong = {name: value for name, value in scores.items() if not math.isfinite(value)}
+    if wrong:
+        listed = ", ".join(f"{name} is {value}" for name, value in wrong.items())
+        raise NumericalError(
+            f"A finite score was expected on the test split, but {listed}. Nothing was written. "
+            "Train again with a lower train.learning_rate, or set train.clip_norm."
+        )
+
+
+def _generator(settings: Settings) -> torch.Generator:
+    return torch.Generator().manual_seed(settings.seed)
