@@ -133,7 +133,7 @@ def _weighted(counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settin
 
 def _log_share(unigram: np.ndarray | None) -> Tensor | None:
     """Log of the shares that add up to 1; a word never seen counts as half of the rarest."""
-    if unigram is None:
+    if unigram is None or not unigram.any():
         return None
     floor = unigram[unigram > 0].min() / 2
     floored = np.maximum(unigram, floor)

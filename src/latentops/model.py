@@ -18,7 +18,7 @@ class Output(NamedTuple):
 
 
 class VAE(nn.Module):
-    """`encoder(input, generator)` gives a Posterior and `decoder(z)` a Likelihood.
+    """`encoder(x, generator)` gives a Posterior and `decoder(z)` a Likelihood.
 
     There is no loss here, and no random number but from the generator that the caller passes
     (torch's own where it is None).
@@ -30,9 +30,9 @@ class VAE(nn.Module):
         self.decoder = decoder
         self.latent = latent
 
-    def encode(self, input: Tensor, generator: torch.Generator | None = None) -> Posterior:  # noqa: A002
+    def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Posterior:
         """The generator serves dropout: only in training mode."""
-        posterior: Posterior = self.encoder(input, generator)
+        posterior: Posterior = self.encoder(x, generator)
         return posterior
 
     def decode(self, z: Tensor) -> Likelihood:
@@ -40,7 +40,7 @@ class VAE(nn.Module):
         likelihood: Likelihood = self.decoder(z)
         return likelihood
 
-    def forward(self, input: Tensor, generator: torch.Generator | None = None) -> Output:  # noqa: A002
-        posterior = self.encode(input, generator)
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Output:
+        posterior = self.encode(x, generator)
         z_BZ = posterior.sample(generator)
         return Output(posterior, z_BZ, self.decode(z_BZ))

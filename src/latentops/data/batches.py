@@ -46,8 +46,9 @@ def in_batches(
     examples: Examples, batch_size: int, generator: torch.Generator | None = None
 ) -> Iterator[Batch]:
     """Every example once, in order."""
-    for rows in torch.split(torch.arange(len(examples)), batch_size):
-        yield examples.batch(rows, generator)
+    for start in range(0, len(examples), batch_size):
+        stop = min(start + batch_size, len(examples))
+        yield examples.batch(torch.arange(start, stop), generator)
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,20 @@ class Images:
         return len(self.pixels)
 
     def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
-        pixels = self.pixels[rows.to(self.pixels.device)].float()
-        scaled = pixels / (self.levels - 1)
+        pixels = self.pixels[rows.to(self.pixels.device)]
         if not self.dynamic:
-            return Batch(input=scaled, target=pixels)
-        binary = torch.bernoulli(scaled, generator=generator)
+            levels = pixels.float()
+            return Batch(input=levels / (self.levels - 1), target=levels)
+        # A level x is above x of the levels - 1 equally likely thresholds: exact, and on a CPU
+        # several times faster than torch.bernoulli.
+        thresholds = torch.randint(
+            self.levels - 1,
+            pixels.shape,
+            generator=generator,
+            dtype=torch.uint8,
+            device=pixels.device,
+        )
+        binary = (pixels > thresholds).float()
         return Batch(input=binary, target=binary)
 
     def to(self, device: torch.device | str) -> Self:

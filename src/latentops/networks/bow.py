@@ -73,24 +73,26 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """z [..., Z] to a distribution over W words; hidden layers add to the linear map."""
+    """z [..., Z] to a distribution over W words.
+
+    Hidden layers stand beside the linear map from z, not in its place: both reach the words.
+    """
 
     def __init__(self, words: int, settings: Settings, log_unigram: Tensor | None = None) -> None:
         super().__init__()
-        self.linear = nn.Linear(settings.latent, words)
+        widths = [settings.latent, *settings.decoder_hidden]
+        self.hidden = nn.Sequential()
         if settings.decoder_hidden:
-            widths = [settings.latent, *settings.decoder_hidden]
-            self.hidden = nn.Sequential(
-                layers.perceptron(widths, settings.activation),
-                layers.activation(settings.activation),
-                nn.Linear(widths[-1], words, bias=False),
-            )
-        with torch.no_grad():
-            self.linear.bias.zero_() if log_unigram is None else self.linear.bias.copy_(log_unigram)
+            self.hidden.extend(layers.perceptron(widths, settings.activation))
+            self.hidden.append(layers.activation(settings.activation))
+        self.words = nn.Linear(settings.latent + sum(settings.decoder_hidden[-1:]), words)
+        nn.init.zeros_(self.words.bias)
+        if log_unigram is not None:
+            self.words.bias.data.copy_(log_unigram)
 
     def forward(self, z: Tensor) -> Multinomial:
-        logits = self.linear(z)
-        return Multinomial(logits + self.hidden(z) if hasattr(self, "hidden") else logits)
+        features = torch.cat([z, self.hidden(z)], dim=-1) if self.hidden else z
+        return Multinomial(self.words(features))
 
 
 def _dropped(weights: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

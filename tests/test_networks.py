@@ -1,0 +1,248 @@
+"""Networks and the VAE that joins them, against plain dense arithmetic."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from latentops import elbo
+from latentops.data.batches import Rows
+from latentops.likelihoods import Bernoulli, DiscretizedLogistic, Multinomial
+from latentops.model import VAE
+from latentops.networks import bow, layers, mlp
+
+SHAPE = (1, 4, 3)
+TERMS, WORDS = 9, 7
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def documents() -> Tensor:
+    """Weighted terms of five documents, CSR [5, 9]; the third is empty."""
+    dense = torch.rand(5, TERMS, generator=seeded()) * (
+        torch.rand(5, TERMS, generator=seeded(1)) > 0.5
+    )
+    dense[2] = 0
+    return sparse(dense)
+
+
+def sparse(dense: Tensor) -> Tensor:
+    kept = dense != 0
+    indptr = nn.functional.pad(kept.sum(1).cumsum(0), (1, 0))
+    return Rows(indptr, kept.nonzero()[:, 1].int(), dense[kept], dense.shape[1]).csr()
+
+
+def bow_vae(**settings: object) -> VAE:
+    chosen = bow.Settings(**{"latent": 3, "hidden": (8, 6), **settings})
+    torch.manual_seed(0)
+    return VAE(bow.Encoder(TERMS, chosen), bow.Decoder(WORDS, chosen), chosen.latent)
+
+
+def mlp_vae(levels: int = 2, **settings: object) -> VAE:
+    chosen = mlp.Settings(**{"latent": 3, "hidden": (8,), "decoder_hidden": (8,), **settings})
+    torch.manual_seed(0)
+    decoder = (
+        mlp.BernoulliDecoder(SHAPE, chosen)
+        if levels == 2
+        else mlp.LogisticDecoder(SHAPE, levels, chosen)
+    )
+    return VAE(mlp.Encoder(SHAPE, chosen), decoder, chosen.latent)
+
+
+def pixels() -> Tensor:
+    return torch.rand(5, *SHAPE, generator=seeded())
+
+
+class Case(NamedTuple):
+    """A network and what it should do with five examples."""
+
+    vae: VAE
+    x: Tensor
+    likelihood: type
+    event: tuple[int, ...]
+
+    def only(self, row: int) -> Tensor:
+        """That example as a batch of one."""
+        if self.x.layout == torch.sparse_csr:
+            return sparse(self.x.to_dense()[row : row + 1])
+        return self.x[row : row + 1]
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "bow": lambda: Case(bow_vae(), documents(), Multinomial, (WORDS,)),
+    "bow-linear": lambda: Case(bow_vae(hidden=()), documents(), Multinomial, (WORDS,)),
+    "bow-skip": lambda: Case(bow_vae(decoder_hidden=(6, 5)), documents(), Multinomial, (WORDS,)),
+    "mlp": lambda: Case(mlp_vae(), pixels(), Bernoulli, SHAPE),
+    "mlp-linear": lambda: Case(mlp_vae(hidden=(), decoder_hidden=()), pixels(), Bernoulli, SHAPE),
+    "mlp-logistic": lambda: Case(mlp_vae(levels=17), pixels(), DiscretizedLogistic, SHAPE),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]()
+
+
+class TestEveryNetwork:
+    def test_returns_distributions_of_the_stated_shapes(self, case: Case) -> None:
+        output = case.vae(case.x, seeded())
+        assert output.posterior.mean.shape == output.posterior.log_variance.shape == (5, 3)
+        assert output.z.shape == (5, 3)
+        assert isinstance(output.likelihood, case.likelihood)
+        assert output.likelihood.mean.shape == (5, *case.event)
+
+    def test_decodes_many_samples_as_it_decodes_each(self, case: Case) -> None:
+        z_KBZ = torch.randn(4, 5, 3, generator=seeded())
+        mean = case.vae.decode(z_KBZ).mean
+        assert mean.shape == (4, 5, *case.event)
+        torch.testing.assert_close(mean[2], case.vae.decode(z_KBZ[2]).mean)
+
+    def test_an_example_is_encoded_the_same_alone(self, case: Case) -> None:
+        alone, among = case.vae.encode(case.only(3)), case.vae.encode(case.x)
+        torch.testing.assert_close(alone.mean, among.mean[3:4])
+        torch.testing.assert_close(alone.log_variance, among.log_variance[3:4])
+
+    def test_noise_comes_from_the_generator_alone(self, case: Case) -> None:
+        world = torch.get_rng_state()
+        first, again, other = (case.vae(case.x, seeded(seed)).z for seed in (1, 1, 2))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+        assert torch.equal(torch.get_rng_state(), world)
+
+    def test_two_steps_of_one_generator_see_different_noise(self, case: Case) -> None:
+        generator = seeded()
+        first, second = (case.vae(case.x, generator).z for _ in range(2))
+        assert not torch.equal(first, second)
+
+    def test_every_parameter_receives_a_gradient(self, case: Case) -> None:
+        output = case.vae(case.x, seeded())
+        target = output.likelihood.sample(seeded())
+        elbo.terms(output.posterior, output.likelihood, target).elbo_B.mean().backward()
+        missing = [name for name, p in case.vae.named_parameters() if not p.grad.any()]
+        assert missing == []
+
+    def test_an_extreme_input_stays_finite(self, case: Case) -> None:
+        q = case.vae.encode(case.x * 1e6)
+        low, high = layers.LOG_VARIANCE_RANGE
+        assert ((q.log_variance >= low) & (q.log_variance <= high)).all()
+        assert q.kl().isfinite().all()
+
+
+def test_the_log_variance_is_clamped_and_the_mean_is_not() -> None:
+    q = layers.posterior(torch.tensor([[50.0, -50.0, 50.0, -50.0]]))
+    assert q.mean.tolist() == [[50, -50]]
+    assert q.log_variance.tolist() == [[4, -8]]
+
+
+def test_the_bag_is_a_linear_layer_on_the_dense_rows() -> None:
+    rows = documents()
+    bag = bow.Bag(TERMS, 4)
+    with torch.no_grad():
+        bag.bias.normal_(generator=seeded())
+    found = bag(rows.col_indices(), rows.crow_indices(), rows.values())
+    torch.testing.assert_close(found, rows.to_dense() @ bag.weight + bag.bias)
+
+
+def test_the_bag_has_the_gradient_of_a_linear_layer() -> None:
+    rows, bag = documents(), bow.Bag(TERMS, 4)
+    bag(rows.col_indices(), rows.crow_indices(), rows.values()).square().sum().backward()
+    found, dense = bag.weight.grad, bag.weight.detach().clone().requires_grad_()
+    (rows.to_dense() @ dense).square().sum().backward()
+    torch.testing.assert_close(found, dense.grad)
+
+
+def test_hidden_layers_of_the_document_decoder_stand_beside_the_linear_map() -> None:
+    """With the hidden layers silenced, what is left is linear in z."""
+    decoder = bow.Decoder(WORDS, bow.Settings(latent=3, decoder_hidden=(6, 5)))
+    z = torch.randn(4, 3, generator=seeded())
+    plain = z @ decoder.words.weight[:, :3].T + decoder.words.bias
+    assert not torch.allclose(decoder(z).logits, plain)
+    with torch.no_grad():
+        decoder.words.weight[:, 3:] = 0
+    torch.testing.assert_close(decoder(z).logits, plain)
+
+
+def test_the_document_decoder_starts_at_the_unigram() -> None:
+    shares = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.05, 0.03, 0.02])
+    decoder = bow.Decoder(WORDS, bow.Settings(latent=3), shares.log())
+    torch.testing.assert_close(decoder(torch.zeros(1, 3)).mean, shares[None])
+
+
+class TestWordDropout:
+    def test_nothing_is_dropped_in_evaluation(self) -> None:
+        vae = bow_vae(word_dropout=0.9)
+        plain = bow_vae()
+        assert torch.equal(vae.eval().encode(documents()).mean, plain.encode(documents()).mean)
+
+    def test_each_step_drops_other_terms_and_a_seed_brings_them_back(self) -> None:
+        vae, generator = bow_vae(word_dropout=0.5).train(), seeded(1)
+        first, second = (vae.encode(documents(), generator).mean for _ in range(2))
+        assert not torch.equal(first, second)
+        assert torch.equal(first, vae.encode(documents(), seeded(1)).mean)
+
+    def test_drops_the_share_asked_for_and_keeps_the_expected_sum(self) -> None:
+        """A layer whose weights are 1 shows the sum of the weights that were kept."""
+        encoder = bow.Encoder(20_000, bow.Settings(latent=1, hidden=(), word_dropout=0.3)).train()
+        with torch.no_grad():
+            encoder.bag.weight.fill_(1e-4)
+        rows = sparse(torch.ones(1, 20_000))
+        kept = encoder(rows, seeded()).mean.item() / 1e-4 * 0.7
+        assert kept == pytest.approx(14_000, rel=0.02)
+
+
+class OutputShapes(TorchDispatchMode):
+    """Remembers the shape of every tensor that an operation makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: set[tuple[int, ...]] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        made = out if isinstance(out, tuple | list) else (out,)
+        self.shapes |= {
+            tuple(t.shape) for t in made if isinstance(t, Tensor) and t.layout == torch.strided
+        }
+        return out
+
+
+def test_a_vocabulary_of_50_000_makes_no_dense_input() -> None:
+    terms, batch = 50_000, 256
+    settings = bow.Settings(latent=2, hidden=(4,), word_dropout=0.2)
+    vae = VAE(bow.Encoder(terms, settings), bow.Decoder(100, settings), 2).train()
+    columns = torch.randint(terms, (batch * 20,), generator=seeded(), dtype=torch.int32)
+    indptr = torch.arange(batch + 1) * 20
+    rows = Rows(indptr, columns, torch.ones(len(columns)), terms)
+    target = Rows(indptr, columns % 100, torch.ones(len(columns)), 100).csr()
+    with OutputShapes() as made:
+        output = vae(rows.csr(), seeded())
+        elbo.terms(output.posterior, output.likelihood, target).elbo_B.sum().backward()
+    largest = max(math.prod(shape) for shape in made.shapes)
+    assert largest == terms * 4  # the gradient of the first layer
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "silu", "gelu"])
+def test_activations_stand_between_layers_only(name: layers.Activation) -> None:
+    x = torch.linspace(-2, 2, 6).reshape(2, 3)
+    network = layers.perceptron([3, 4, 2], name)
+    first, _, last = network
+    expected = (
+        last(getattr(nn.functional, name)(first(x))) if name != "tanh" else last(first(x).tanh())
+    )
+    torch.testing.assert_close(network(x), expected)
+    assert len(layers.perceptron([3, 2], name)) == 1
+
+
+def test_an_untrained_logistic_decoder_is_near_to_the_uniform_code() -> None:
+    """No pixel starts out impossible: its cost is at most twice ln(levels)."""
+    vae = mlp_vae(levels=256)
+    x = torch.randint(256, (64, *SHAPE), generator=seeded()).float()
+    likelihood = vae.decode(torch.randn(64, 3, generator=seeded()))
+    nats = -likelihood.log_prob(x).mean().item() / math.prod(SHAPE)
+    assert math.log(256) * 0.8 < nats < math.log(256) * 2
