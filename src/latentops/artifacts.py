@@ -38,9 +38,10 @@ PROBES = Path("metrics/probes.json")
 TRAINING_CURVE = Path("plots/training.csv")
 REPORT_PAGE = Path("reports/report.html")
 REPORT_TEXT = Path("reports/report.md")
-REGISTERED = Path("model/registered.json")
+REGISTERED = Path("mlruns/registered.json")
 STUDY_BEST = Path("tune/best.json")
 STUDY_TRIALS = Path("tune/trials.parquet")
+STUDY_PICTURE = Path("tune/rate_distortion.png")
 
 _WRITTEN_BY = {"data": "prepare", "model": "train", "tune": "tune/dvc.yaml:tune"}
 _WRITTEN_BY_FILE = {

@@ -1,5 +1,6 @@
 """What a study chose: tune/best.json, and its way into params.yaml."""
 
+import dataclasses
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from latentops import artifacts, config
 from latentops.artifacts import Schema
 from latentops.errors import SettingsError, StudyError
 from latentops.tuning import space
+from latentops.tuning.identity import Experiment
+
+_SCORES = ("score", "rate_nats", "distortion_nats", "elbo_nats", "active_units")
 
 
 class Best(Schema):
@@ -36,6 +40,17 @@ class Best(Schema):
     fixed: dict[str, Any]
 
 
+def best(trials: pd.DataFrame, study: str, score_name: str, shared: Experiment) -> Best:
+    """The highest score, the first of equals. `trials` is `study.table`, not all of them failed."""
+    complete = trials[trials["state"] == "complete"]
+    row = complete.sort_values("score", ascending=False, kind="stable").iloc[0]
+    return Best.model_validate(
+        {name: row[name] for name in ("trial", space.BETA, space.LATENT, *_SCORES)}
+        | {"study": study, "score_name": score_name, "trials": len(complete)}
+        | dataclasses.asdict(shared)
+    )
+
+
 def pick(best: Best, trials: pd.DataFrame, trial: int | None = None) -> dict[str, Any]:
     """The chosen settings by dotted name: the best trial's, or those of `trial`."""
     if trial is None:
@@ -50,26 +65,23 @@ def pick(best: Best, trials: pd.DataFrame, trial: int | None = None) -> dict[str
     return {space.BETA: float(row[space.BETA]), space.LATENT: int(row[space.LATENT])}
 
 
-def check_fits(best: Best, source: str, data_md5: str, fixed: Mapping[str, Any]) -> None:
+def check_fits(best: Best, present: Experiment) -> None:
     """Raise StudyError where the study's data or fixed settings are not the present ones."""
     there = {"data.source": best.source, **best.fixed}
-    here = {"data.source": source, **fixed}
-    differing = [name for name in sorted(there | here) if there.get(name) != here.get(name)]
-    if not differing and best.data_md5 != data_md5:
-        differing = ["the prepared data"]
-    if differing:
-        found = "; ".join(_difference(name, there, here) for name in differing[:3])
-        more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
+    here = {"data.source": present.source, **present.fixed}
+    found = [
+        f"{name} was {there.get(name, 'not there')}, is {here.get(name, 'not there')}"
+        for name in sorted(there | here)
+        if there.get(name) != here.get(name)
+    ]
+    if not found and best.data_md5 != present.data_md5:
+        found = ["the prepared data has changed"]
+    if found:
+        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
         raise StudyError(
-            f"{artifacts.STUDY_BEST} is of another experiment than {config.PARAMS}: {found}{more}. "
-            "Run `make tune` for this one first."
+            f"{artifacts.STUDY_BEST} is of another experiment than {config.PARAMS}: "
+            f"{'; '.join(found[:3])}{more}. Run `make tune` for this one first."
         )
-
-
-def _difference(name: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    if name not in there and name not in here:
-        return f"{name} has changed"
-    return f"{name} was {there.get(name, 'not there')}, is {here.get(name, 'not there')}"
 
 
 def edited(text: str, values: Mapping[str, int | float]) -> str:

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +17,48 @@ _SOURCE = Path(__file__).parents[2]
 _TRIAL = _SOURCE / "latentops/tuning/trial.py"
 
 
-def study_name(data_md5: str, fixed: dict[str, Any], tune: Settings) -> str:
-    """A hash of everything that a trial depends on. How many trials there are is left out.
+@dataclass(frozen=True)
+class Experiment:
+    """What all trials of a study share."""
 
-    A grid is made for its number of trials, so that number is part of its space.
-    """
-    identity = {
-        "data": data_md5,
-        "space": tune.model_dump(mode="json", exclude={"trials"}),
-        "grid": [point.params for point in space.grid(tune)] if tune.sampler == "grid" else None,
-        "fixed": fixed,
-        "code": code_md5(),
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    source: str
+    data_md5: str
+    fixed: dict[str, Any]  # settings by dotted name: neither searched nor `train.epochs`
 
 
-def fixed_settings(
-    model: build.Model, objective: objectives.Settings, train: TrainSettings
-) -> dict[str, Any]:
-    """The settings that all trials share, by dotted name: neither searched nor `train.epochs`."""
+def experiment(
+    source: str,
+    files: Iterable[Path],
+    model: build.Model,
+    objective: objectives.Settings,
+    train: TrainSettings,
+) -> Experiment:
+    """Of prepared data and the settings beside it."""
     sections = {"model": model, "objective": objective, "train": train}
-    values = {
+    fixed = {
         f"{section}.{name}": value
         for section, settings in sections.items()
         for name, value in settings.model_dump(mode="json").items()
     }
     for name in (space.BETA, space.LATENT, "train.epochs"):
-        del values[name]
-    return values
+        del fixed[name]
+    digests = "".join(artifacts.md5(path) for path in files)
+    return Experiment(source, hashlib.md5(digests.encode()).hexdigest(), fixed)
 
 
-def data_md5(files: Iterable[Path]) -> str:
-    digest = hashlib.md5()
-    for path in files:
-        digest.update(artifacts.md5(path).encode())
-    return digest.hexdigest()
+def study_name(shared: Experiment, tune: Settings) -> str:
+    """A hash of everything that a trial depends on. How many trials there are is left out.
+
+    A grid is made for its number of trials, so that number is part of its space.
+    """
+    identity = {
+        "data": shared.data_md5,
+        "space": tune.model_dump(mode="json", exclude={"trials"}),
+        "grid": [point.params for point in space.grid(tune)] if tune.sampler == "grid" else None,
+        "fixed": shared.fixed,
+        "code": code_md5(),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def code_md5() -> str:

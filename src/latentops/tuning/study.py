@@ -253,5 +253,5 @@ class _Progress:
 
 def _said(record: Record) -> str:
     """`-71.2 (beta 0.42, latent 16)`"""
-    found = "failed" if record.outcome is None else f"{record.outcome.score:.4g}"
+    found = "failed" if record.outcome is None else f"{record.outcome.score:.5g}"
     return f"{found} (beta {record.choice.beta:.3g}, latent {record.choice.latent})"

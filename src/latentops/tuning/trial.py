@@ -30,24 +30,32 @@ class Outcome:
     seconds: float  # of the training
 
 
+@dataclass(frozen=True)
+class Data:
+    """What stage prepare wrote, without the test split."""
+
+    spec: Spec
+    vocabulary: Vocabulary
+    train: Arrays
+    valid: Arrays
+
+
 class Trainer:
     """Trains a model for each choice, on the in-scope examples, made ready once."""
 
     def __init__(
         self,
-        spec: Spec,
-        vocabulary: Vocabulary,
-        splits: tuple[Arrays, Arrays],  # train, valid
+        data: Data,
         model: build.Model,
         objective: objectives.Settings,
         train: TrainSettings,
         tune: Settings,
     ) -> None:
         """Raises SettingsError where the score needs labels that the data does not have."""
-        self.spec, self.vocabulary = spec, vocabulary
-        self.model, self.objective, self.tune = model, objective, tune
+        self.data, self.model, self.objective, self.tune = data, model, objective, tune
         self.settings = train.model_copy(update={"epochs": tune.epochs})
-        self.train, self.valid = (_Split(spec, vocabulary, arrays, model) for arrays in splits)
+        self.train = _Split(data, data.train, model)
+        self.valid = _Split(data, data.valid, model)
         self.unigram = build.unigram(self.train.examples)
         if tune.score == "accuracy":
             self._check_labels()
@@ -56,7 +64,9 @@ class Trainer:
         """Raises NumericalError where a loss or a score is not finite."""
         model = self.model.model_copy(update={"latent": choice.latent})
         objective = self.objective.model_copy(update={"beta": choice.beta})
-        vae = build.model(self.spec, self.vocabulary, model, self.settings.seed, self.unigram)
+        vae = build.model(
+            self.data.spec, self.data.vocabulary, model, self.settings.seed, self.unigram
+        )
         fit = loop.fit(vae, self.train.examples, self.valid.examples, objective, self.settings)
         row = fit.history[fit.best_epoch - 1]
         valid_NZ = self._means(vae, self.valid)
@@ -91,20 +101,19 @@ class Trainer:
         classes = len(np.unique(self.train.y))
         if classes < 2 or not len(self.valid.y):
             raise SettingsError(
-                f"tune.score 'accuracy' needs labels of two classes or more; the training split of "
-                f"{self.spec.source!r} has {classes}, and {len(self.valid.y)} validation examples "
-                "have one. Set tune.score to elbo."
+                f"tune.score 'accuracy' needs labels: {self.data.spec.source!r} has {classes} "
+                f"classes in training and {len(self.valid.y)} labels in validation. "
+                "Set tune.score to elbo."
             )
 
 
 class _Split:
     """The in-scope examples of a split, and the labels of those that have one."""
 
-    def __init__(
-        self, spec: Spec, vocabulary: Vocabulary, arrays: Arrays, model: build.Model
-    ) -> None:
+    def __init__(self, data: Data, arrays: Arrays, model: build.Model) -> None:
         rows = torch.from_numpy(np.flatnonzero(arrays["in_scope"]))
-        self.examples: Examples = build.examples(spec, vocabulary, arrays, model).subset(rows)
+        everything = build.examples(data.spec, data.vocabulary, arrays, model)
+        self.examples: Examples = everything.subset(rows)
         y = arrays["y"][arrays["in_scope"]]
         self.labelled = torch.from_numpy(np.flatnonzero(y >= 0))
         self.y = y[y >= 0]
