@@ -1,0 +1,50 @@
+"""What git and DVC say about the folder that a run or a version was made in."""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from latentops import artifacts
+
+NONE = "none"  # no git, no commit yet, or no dvc.lock
+
+
+def facts(folder: Path) -> dict[str, str]:
+    """Tags. Under `dvc repro` the commit is the parent of the one that will hold dvc.lock."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain")
+    return {
+        "git_commit": commit or NONE,
+        "git_dirty": NONE if commit is None else str(bool(changes)).lower(),
+        "dvc_lock_sha256": _sha256(folder / "dvc.lock"),
+    } | _experiment()
+
+
+def md5_of_each(paths: Iterable[Path]) -> str:
+    """A tag: the digest by which DVC knows each file."""
+    return json.dumps({path.as_posix(): artifacts.md5(path) for path in sorted(paths)})
+
+
+def _experiment() -> dict[str, str]:
+    name = os.environ.get("DVC_EXP_NAME")  # set by `dvc exp run` only
+    return {"dvc_experiment": name} if name else {}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None where it is not installed, has no commit, or does not trust us."""
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return NONE

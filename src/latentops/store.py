@@ -1,0 +1,171 @@
+"""Where MLflow keeps runs and versions: found, made once, its failures in one line.
+
+`$MLFLOW_TRACKING_URI` wins. Otherwise the store is mlruns/ in the project: mlflow.db (SQLite with
+a write-ahead log) and artifacts/<experiment>/. Every path is absolute, for MLflow records them.
+"""
+
+import getpass
+import hashlib
+import logging
+import os
+import sqlite3
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import filelock
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy.exc import SQLAlchemyError
+
+from latentops.errors import StoreError
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow asks at each call, not before
+
+_DATABASE = Path("mlruns/mlflow.db")
+_CHATTER = ("mlflow.store.db.utils", "alembic")  # a traceback for what we say in one line
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store that answers. Hold `lock` where two processes must not write at once."""
+
+    uri: str
+    client: MlflowClient
+    lock: filelock.BaseFileLock
+    artifacts: Path | None  # None: the tracking server chooses where artifacts lie
+
+    def experiment_id(self, name: str) -> str:
+        """The experiment of that name, made if it is new."""
+        if found := self.client.get_experiment_by_name(name):
+            return str(found.experiment_id)
+        folder = (self.artifacts / quote(name, safe=" ")).as_uri() if self.artifacts else None
+        with self.lock:
+            if found := self.client.get_experiment_by_name(name):
+                return str(found.experiment_id)
+            return str(self.client.create_experiment(name, artifact_location=folder))
+
+
+def connect() -> Store:
+    """Open the store, and make it first where it is a database that does not exist yet."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(project_root() / _DATABASE)
+    for name in _CHATTER:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with one_line_errors(uri):
+        lock = filelock.FileLock(_lock_file(uri))
+        if database := _database_file(uri):
+            _make_ready(database, lock)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+        return Store(uri, client, lock, _artifacts(uri))
+
+
+def project_root() -> Path:
+    """$DVC_ROOT, which is the project even in a temporary copy, or the folder with dvc.yaml."""
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file():
+            return folder
+    raise StoreError(
+        f"Neither {here} nor a folder above it holds dvc.yaml, so there is no project whose "
+        "mlruns/ could be used. Go to the project, or set MLFLOW_TRACKING_URI."
+    )
+
+
+@contextmanager
+def one_line_errors(uri: str) -> Iterator[None]:
+    """What MLflow, its database or the disk refuses becomes a StoreError."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
+        shown = _without_password(uri)
+        reason = _reason(error).replace(uri.rstrip("/"), shown.rstrip("/"))
+        raise StoreError(
+            f"The MLflow store {shown} refused: {reason} {_advice(reason)}".strip()
+        ) from error
+
+
+def _make_ready(database: Path, lock: filelock.BaseFileLock) -> None:
+    if not database.exists():
+        with lock:
+            if not database.exists():  # another process may have been first
+                _create(database)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA schema_version")  # fails now; MLflow would retry for 100 s
+
+
+def _create(database: Path) -> None:
+    """Build the tables in a file beside it, so that a kill leaves none or a whole database."""
+    partial = database.with_name(f".{database.name}.partial")
+    partial.unlink(missing_ok=True)
+    folder = (database.parent / "artifacts").as_uri()
+    tables = SqlAlchemyStore(_sqlite_uri(partial), folder)  # type: ignore[no-untyped-call]
+    tables.engine.dispose()
+    with closing(sqlite3.connect(partial)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # kept in the file; writes twice as fast
+    os.replace(partial, database)
+
+
+def _sqlite_uri(database: Path) -> str:
+    return f"sqlite:///{quote(str(database))}"
+
+
+def _database_file(uri: str) -> Path | None:
+    """The file behind a SQLite URI; None for a server or a database in memory."""
+    parts = urlsplit(uri)
+    if parts.scheme != "sqlite" or len(parts.path) < 2:
+        return None
+    return Path(unquote(parts.path[1:])).absolute()
+
+
+def _artifacts(uri: str) -> Path | None:
+    if urlsplit(uri).scheme in ("http", "https"):
+        return None
+    database = _database_file(uri)
+    return (database.parent if database else project_root() / _DATABASE.parent) / "artifacts"
+
+
+def _lock_file(uri: str) -> Path:
+    """Beside the database; for a server one for each person on this machine."""
+    if database := _database_file(uri):
+        database.parent.mkdir(parents=True, exist_ok=True)
+        return database.with_name(f"{database.name}.lock")
+    digest = hashlib.sha256(uri.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"latentops-{getpass.getuser()}-{digest}.lock")
+
+
+def _without_password(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.password is None:
+        return unquote(uri)
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the error below all others; MLflow adds the statement it ran."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).strip() or type(error).__name__
+    return textwrap.shorten(text.splitlines()[0], 400).rstrip(".") + "."
+
+
+def _advice(reason: str) -> str:
+    for sign, advice in (
+        ("locked", "Another process is writing to it: end that one, or run the command again."),
+        ("full", "Free some space and run the command again."),
+        ("No space", "Free some space and run the command again."),
+        ("readonly", "Make it writable, or set MLFLOW_TRACKING_URI to another."),
+        ("unable to open", "Make its folder writable, or set MLFLOW_TRACKING_URI to another."),
+        ("not a database", "Move that file away: a new one is made, and models register again."),
+    ):
+        if sign in reason:
+            return advice
+    return ""

@@ -1,0 +1,192 @@
+"""Training runs in MLflow: an observer on which no output depends.
+
+A store that cannot be opened stops before any work is done. Once a run is open, a store that fails
+costs the record and not the training: what it did not take is offered again later, and what it
+never took is named on stderr. The same numbers stand in plots/training.csv and metrics/.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    RunTag,
+)
+from mlflow.entities import Run as MlflowRun
+from mlflow.exceptions import MlflowException
+
+from latentops import artifacts, provenance
+from latentops.errors import StoreError
+from latentops.store import Store, connect, one_line_errors
+
+_log = logging.getLogger(__name__)
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+class Run:
+    """An open run. `log` is the training loop's hook."""
+
+    def __init__(self, store: Store, run_id: str, last_step: int) -> None:
+        self.id = run_id
+        self._store = store
+        self._last_step = last_step  # of the run that is resumed: its epochs are not logged twice
+        self._waiting: list[Metric] = []
+        self._offer_at = 1  # waiting values; grows while the store refuses, for each try is slow
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """One epoch's numbers in one write."""
+        if step <= self._last_step:
+            return
+        self._waiting += _metrics(values, step)
+        if len(self._waiting) >= self._offer_at:
+            self._offer()
+
+    def end(self, status: Status) -> None:
+        self._offer()
+        with _observing(f"the end of run {self.id} ({status})"), one_line_errors(self._store.uri):
+            self._store.client.set_terminated(self.id, status)
+
+    def _offer(self) -> None:
+        if not self._waiting:
+            return
+        self._offer_at = 2 * len(self._waiting)
+        what = f"{len(self._waiting)} values up to step {self._waiting[-1].step}"
+        with _observing(what), one_line_errors(self._store.uri):
+            self._store.client.log_batch(self.id, metrics=self._waiting)
+            self._waiting, self._offer_at = [], 1
+
+
+@contextmanager
+def run(
+    experiment: str,
+    settings: pydantic.BaseModel,
+    inputs: Mapping[str, Path],
+    tags: Mapping[str, str] | None = None,
+    run_id: str | None = None,
+) -> Iterator[Run]:
+    """A run that ends FINISHED, FAILED by an exception or KILLED by Ctrl-C.
+
+    `inputs` names data files by their use (train, valid); DVC's md5 becomes their digest. Run
+    `run_id` goes on where the store has it with the same settings; otherwise a new one starts.
+
+    Raises StoreError where the store cannot be opened.
+    """
+    params = _flat(settings.model_dump(mode="json"))
+    store = connect()
+    with one_line_errors(store.uri):
+        opened = _resumed(store, run_id, params) or _started(store, experiment)
+    status: Status = "FAILED"
+    try:
+        with one_line_errors(store.uri):
+            _describe(store, opened.id, params, inputs, dict(tags or {}))
+        yield opened
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        opened.end(status)
+
+
+def log_scores(run_id: str, scores: Mapping[str, float], files: Iterable[Path] = ()) -> None:
+    """Add scores and pictures to a run, if the store has it. Doing it again changes nothing."""
+    with _observing(f"the scores of run {run_id}"):
+        store = connect()
+        with one_line_errors(store.uri):
+            known = store.client.get_run(run_id).data.metrics
+            new = {key: value for key, value in scores.items() if known.get(key) != value}
+            store.client.log_batch(run_id, metrics=_metrics(new, step=0))
+            for path in files:
+                store.client.log_artifact(run_id, str(path), path.parent.as_posix())
+
+
+@contextmanager
+def _observing(what: str) -> Iterator[None]:
+    """The store's refusal is said and goes no further."""
+    try:
+        yield
+    except StoreError as error:
+        _log.warning("MLflow did not record %s. %s", what, error)
+
+
+def _resumed(store: Store, run_id: str | None, params: Mapping[str, str]) -> Run | None:
+    found = _find(store, run_id) if run_id else None
+    if run_id is None or found is None or not found.data.params.items() <= params.items():
+        return None
+    store.client.update_run(run_id, status="RUNNING")
+    history = [
+        metric
+        for key in found.data.metrics
+        for metric in store.client.get_metric_history(run_id, key)
+    ]
+    return Run(store, run_id, last_step=max((metric.step for metric in history), default=-1))
+
+
+def _find(store: Store, run_id: str) -> MlflowRun | None:
+    try:
+        found = store.client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    return found if found.info.lifecycle_stage == LifecycleStage.ACTIVE else None
+
+
+def _started(store: Store, experiment: str) -> Run:
+    created = store.client.create_run(store.experiment_id(experiment))
+    return Run(store, created.info.run_id, last_step=-1)
+
+
+def _describe(
+    store: Store,
+    run_id: str,
+    params: Mapping[str, str],
+    inputs: Mapping[str, Path],
+    tags: Mapping[str, str],
+) -> None:
+    facts = provenance.facts(Path())
+    known = {
+        "mlflow.source.git.commit": facts["git_commit"],
+        "data_md5": provenance.md5_of_each(inputs.values()),
+    }
+    store.client.log_batch(
+        run_id,
+        params=[Param(key, value) for key, value in params.items()],
+        tags=[RunTag(key, value) for key, value in (known | facts | dict(tags)).items()],
+    )
+    store.client.log_inputs(run_id, [_input(use, path) for use, path in inputs.items()])
+
+
+def _input(use: str, path: Path) -> DatasetInput:
+    """DVC's md5 as the digest: MLflow's own is over a sample."""
+    source = json.dumps({"uri": path.as_posix()})
+    dataset = Dataset(path.as_posix(), artifacts.md5(path), source_type="local", source=source)
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", use)])
+
+
+def _metrics(values: Mapping[str, float], step: int) -> list[Metric]:
+    now_ms = time.time_ns() // 1_000_000
+    return [Metric(key, float(value), now_ms, step) for key, value in values.items()]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """{"model": {"latent": 2}} -> {"model.latent": "2"}"""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
