@@ -1,0 +1,32 @@
+"""Everything that a report is made from, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from latentops.artifacts import Spec
+from latentops.evaluation.results import Evaluation
+from latentops.report import canvas
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was asked for, what came out of it, and what identifies the run."""
+
+    spec: Spec
+    settings: Mapping[str, Mapping[str, Any]]  # sections of params.yaml
+    evaluation: Evaluation
+    curve: pd.DataFrame  # plots/training.csv
+    training: Mapping[str, Any]  # metrics/train.json, which holds best_epoch
+    data: Mapping[str, Any]  # data/report.json
+    lineage: Mapping[str, Any] = field(default_factory=dict)  # digests, commits, ids
+    data_picture: bytes = b""  # data/report.png
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What stands for each label in the pictures."""
+        pairs = self.evaluation.confusion
+        columns = (self.evaluation.latent_map["label"], pairs["actual"], pairs["predicted"])
+        return canvas.shown(sorted({str(name) for column in columns for name in column.dropna()}))

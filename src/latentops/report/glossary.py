@@ -1,0 +1,129 @@
+"""What each name in metrics/*.json means to a reader, and how its value is written."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`unit` decides how a value is written: share as per cent, bytes and seconds by their size."""
+
+    title: str
+    unit: str
+    meaning: str
+
+
+_BOUND = "mean over the examples, at β = 1 whatever was trained"
+
+METRICS = {
+    "elbo_nats": Metric(
+        "ELBO",
+        "nats",
+        f"Lower bound on log p(x), higher is better: {_BOUND}.",
+    ),
+    "rate_nats": Metric(
+        "Rate", "nats", "Cost of the code: KL from the posterior of z to the prior. 0: no code."
+    ),
+    "distortion_nats": Metric(
+        "Distortion", "nats", "Cost of the example given its code. Rate + distortion = -ELBO."
+    ),
+    "nll_is_nats": Metric(
+        "Negative log-likelihood, importance-sampled",
+        "nats",
+        "A tighter bound than -ELBO from several samples of z: lower is better.",
+    ),
+    "nll_is_samples": Metric("Importance samples", "", "The k of that bound."),
+    "bits_per_dim": Metric(
+        "Bits per dimension", "bits", "-ELBO shared out over the pixels: lower is better."
+    ),
+    "mse_pixel": Metric(
+        "Squared error per pixel",
+        "",
+        "Of the image decoded at the posterior mean, pixels in [0, 1]: lower is better.",
+    ),
+    "perplexity_doc_elbo": Metric(
+        "Perplexity per document, ELBO",
+        "",
+        "exp of the mean over documents of nats per word: as if choosing among so many words.",
+    ),
+    "perplexity_corpus_elbo": Metric(
+        "Perplexity of the corpus, ELBO",
+        "",
+        "exp of all nats over all words: long ones weigh more.",
+    ),
+    "perplexity_doc_is": Metric(
+        "Perplexity per document, importance-sampled", "", "The same from the tighter bound."
+    ),
+    "perplexity_corpus_is": Metric(
+        "Perplexity of the corpus, importance-sampled", "", "The same from the tighter bound."
+    ),
+    "documents_scored": Metric(
+        "Documents with a perplexity", "", "Test documents that hold a word the decoder knows."
+    ),
+    "active_units": Metric(
+        "Active units",
+        "",
+        "Latent dimensions whose mean varies by more than 0.01.",
+    ),
+    "mutual_information_nats": Metric(
+        "Mutual information of example and code",
+        "nats",
+        "How far codes tell test examples apart. At most the logarithm of the examples counted.",
+    ),
+    "mutual_information_rows": Metric("Examples in the mutual information", "", ""),
+    "aggregate_kl_nats": Metric(
+        "KL of the aggregate posterior",
+        "nats",
+        "How far the codes together stray from the prior. Mutual information + this = rate.",
+    ),
+    "parameters": Metric("Parameters", "", "Numbers that training sets."),
+    "weights_bytes": Metric("Weights", "bytes", ""),
+    "accuracy": Metric("Accuracy", "share", "Share of examples put in the right class."),
+    "recall_macro": Metric("Macro recall", "share", "Mean over classes of the share found."),
+    "f1_macro": Metric("Macro F1", "share", "Mean over classes of F1."),
+}
+
+FEATURES = {
+    "vae": "VAE means",
+    "vae_mean": "VAE means",
+    "tfidf": "TF-IDF",
+    "lsa": "LSA",
+    "pca": "PCA",
+    "pixels": "raw pixels",
+}
+
+_UNIT_OF_SUFFIX = {"_nats": "nats", "_bytes": "bytes", "_seconds": "s", "bytes": "bytes"}
+
+
+def metric(name: str) -> Metric:
+    """What `name` means; where nobody wrote it down, what the name itself says."""
+    if name in METRICS:
+        return METRICS[name]
+    units = (unit for suffix, unit in _UNIT_OF_SUFFIX.items() if name.endswith(suffix))
+    unit = next(units, "")
+    stem = name.removesuffix(f"_{unit}").removesuffix("_seconds")
+    return Metric(stem.replace("_", " ").capitalize(), unit, "")
+
+
+def feature_title(name: str) -> str:
+    """Joined features are named by their parts: tfidf+vae."""
+    return " + ".join(FEATURES.get(part, part) for part in name.split("+"))
+
+
+def value_text(value: float, unit: str) -> str:
+    """A number as a reader wants it; its unit too where it is scaled by its size."""
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    if unit == "bytes":
+        return _bytes_text(value)
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def _bytes_text(value: float) -> str:
+    for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {name}"
+    return f"{int(value)} bytes"
