@@ -1,5 +1,6 @@
 """Settings to model: the only place that pairs a kind of data with networks and a likelihood."""
 
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -7,6 +8,7 @@ import pydantic
 import torch
 from torch import Tensor
 
+from latentops import artifacts
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data import batches
 from latentops.errors import ArtifactError, SettingsError
@@ -15,6 +17,19 @@ from latentops.networks import bow, mlp
 
 Model = Annotated[mlp.Settings | bow.Settings, pydantic.Field(discriminator="kind")]
 """Section `model`."""
+
+
+class _Saved(artifacts.Schema):
+    """model/settings.json: the sections that stage train reads."""
+
+    model_config = pydantic.ConfigDict(extra="ignore")
+
+    model: Model
+
+
+def read_settings(path: Path) -> Model:
+    """The section `model` of the settings that stand beside some weights."""
+    return artifacts.read_schema(_Saved, path).model
 
 
 def model(
@@ -41,10 +56,10 @@ def load_model(spec: Spec, vocabulary: Vocabulary, settings: Model, weights: Arr
     try:
         vae.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
+        first = str(error).partition("\n")[2].strip().partition("\n")[0]
         raise ArtifactError(
-            f"The weights do not fit the model's settings and data ({reason}). "
-            "Stage 'train' writes them: run `dvc repro train`."
+            f"The weights do not fit the model's settings and data: {first} Stage 'train' writes "
+            "weights and settings together: run `dvc repro train`."
         ) from error
     return vae.eval()
 
