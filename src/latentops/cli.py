@@ -1,0 +1,162 @@
+"""`latentops`: what a person asks beside the pipeline. Heavy imports stand in the commands."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentops import __version__
+from latentops.errors import ArtifactError, SettingsError, exit_on_known_error
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def main() -> None:
+    with exit_on_known_error():
+        cli(prog_name="latentops")
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(__version__)
+def cli() -> None:
+    """Data, studies, registered models and the service of a LatentOps project.
+
+    The pipeline itself is DVC's: `dvc repro`, `dvc exp run -S objective.beta=4`.
+    """
+
+
+@cli.group()
+def data() -> None:
+    """Data sets that data.source can name."""
+
+
+@data.command("list")
+@_as_json
+def data_list(as_json: bool) -> None:
+    """Every named data set: its size, licence, origin, and whether it is here."""
+    _enter_project()
+    from latentops.data import sources
+
+    _print(sources.listing(), as_json)
+
+
+@cli.group()
+def tune() -> None:
+    """The last study (`make tune`): look at it, take what it chose."""
+
+
+@tune.command("show")
+@_as_json
+def tune_show(as_json: bool) -> None:
+    """The trials of the last study, best first."""
+    _enter_project()
+    from latentops import artifacts
+    from latentops.tuning.choice import Best
+
+    best = artifacts.read_schema(Best, artifacts.STUDY_BEST)
+    trials = artifacts.read_table(artifacts.STUDY_TRIALS).sort_values("score", ascending=False)
+    if not as_json:
+        click.echo(
+            f"study {best.study} of {best.source}: {best.trials} complete trials, "
+            f"best by {best.score_name}: trial {best.trial}\n"
+        )
+    _print(trials, as_json)
+
+
+@tune.command("apply")
+@click.option("--trial", type=int, help="Another trial than the best one.")
+def tune_apply(trial: int | None) -> None:
+    """Write the choice into params.yaml, comments kept, and print what changed."""
+    _enter_project()
+    from latentops import artifacts, config
+    from latentops.stages import prepare
+    from latentops.stages import tune as stage
+    from latentops.tuning import choice
+
+    best = artifacts.read_schema(choice.Best, artifacts.STUDY_BEST)
+    source = Path(config.load(prepare.Settings).data.source)
+    settings = config.load(stage.Settings)
+    choice.check_fits(best, stage.shared(str(source), settings))
+    chosen = choice.pick(best, artifacts.read_table(artifacts.STUDY_TRIALS), trial)
+    before = config.PARAMS.read_bytes().decode()
+    after = choice.edited(before, chosen)
+    if before == after:
+        click.echo(f"{config.PARAMS} holds this choice already.")
+        return
+    with artifacts.whole_file(config.PARAMS) as partial:
+        partial.write_bytes(after.encode())
+    click.echo(choice.difference(before, after))
+    click.echo("Now `dvc repro` trains with it.")
+
+
+@cli.command()
+@click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
+def report(opened: bool) -> None:
+    """Where the report of the current model is."""
+    _enter_project()
+    from latentops import artifacts
+
+    if not artifacts.REPORT_PAGE.exists():
+        raise ArtifactError(f"{artifacts.REPORT_PAGE} is missing. `dvc repro evaluate` writes it.")
+    click.echo(artifacts.REPORT_PAGE.absolute())
+    if opened:
+        click.launch(str(artifacts.REPORT_PAGE))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True)
+def ui(host: str, port: int) -> None:
+    """MLflow's pages on this project's runs and models."""
+    _enter_project()
+    from latentops import store
+
+    address = ["--host", host, "--port", str(port)]
+    command = ["mlflow", "ui", "--backend-store-uri", store.connect().uri, *address]
+    os.execv(sys.executable, [sys.executable, "-m", *command])
+
+
+def _enter_project() -> None:
+    """Work in the folder with dvc.yaml and params.yaml, here or above; tune/ has no params.yaml."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            os.chdir(folder)
+            return
+    raise SettingsError(
+        f"Neither {here} nor a folder above it is a project (dvc.yaml beside params.yaml). "
+        "Go to one and run the command again."
+    )
+
+
+def _print(table: "pd.DataFrame", as_json: bool) -> None:
+    """Rows as JSON objects, or as columns side by side, numbers to the right."""
+    if as_json:
+        click.echo(
+            table.to_json(orient="records", indent=2, force_ascii=False, double_precision=15)
+        )
+        return
+    columns = [_aligned(name, table[name]) for name in table.columns]
+    for cells in zip(*columns, strict=True):
+        click.echo("  ".join(cells).rstrip())
+
+
+def _aligned(name: str, column: "pd.Series[Any]") -> list[str]:
+    """The name and the values, all of one width."""
+    texts = [
+        name,
+        *("" if gone else _text(value) for value, gone in zip(column, column.isna(), strict=True)),
+    ]
+    width = max(map(len, texts))
+    numeric = column.dtype.kind in "iufb"
+    return [text.rjust(width) if numeric else text.ljust(width) for text in texts]
+
+
+def _text(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
