@@ -7,44 +7,54 @@ the one method whose stream Python promises to keep.
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import pandas as pd
 
-from latentops.data.intents_grammar import (
+from latentops.data.intents_frames import (
     AUXILIARY,
-    CIRCUMSTANCES,
-    DOMAINS,
     DOUBTS,
     FRAMES,
     HELPED,
-    OUT_OF_SCOPE,
     POLITENESS,
     SHORTHAND,
-    SLOTS,
     TERSE_FRAMES,
-    Intent,
 )
+from latentops.data.intents_grammar import CIRCUMSTANCES, DOMAINS, OUT_OF_SCOPE, SLOTS, Intent
 
 FACTORS = ("domain", "intent", "person", "tense", "polarity", "politeness", "form", "typo")
 
 OUT_OF_SCOPE_SHARE = 0.07
 TERSE_SHARE = 0.4  # of commands to the assistant
 ASKED_SHARE = 0.5  # of questions that an intent has words of its own for
-HELP_SHARE = 0.3
-CIRCUMSTANCE_SHARE = 0.3
-TYPO_SHARE = 0.2
+HELP_SHARE = 0.25
+CIRCUMSTANCE_SHARE = 0.1
+TYPO_SHARE = 0.15
 SHORTHAND_SHARE = 0.06
 NO_APOSTROPHE_SHARE = 0.2
 CAPITAL_SHARE = 0.15
 FULL_STOP_SHARE = 0.2
 
-PERSONS = ("first", "second", "third")
-TENSES = ("present", "past", "future")
-POLARITIES = ("positive", "negative")
-FORMS = ("command", "statement", "question")
+# How people speak depends on the form, never on the intent.
+FORMS = {"command": 0.5, "statement": 0.2, "question": 0.3}
+PERSONS = {
+    "command": {"first": 0.12, "second": 0.75, "third": 0.13},
+    "statement": {"first": 0.65, "second": 0.12, "third": 0.23},
+    "question": {"first": 0.4, "second": 0.4, "third": 0.2},
+}
+TENSES = {
+    "command": {"present": 0.8, "past": 0.1, "future": 0.1},
+    "statement": {"present": 0.5, "past": 0.25, "future": 0.25},
+    "question": {"present": 0.5, "past": 0.25, "future": 0.25},
+}
+POLARITIES = {
+    "command": {"positive": 0.85, "negative": 0.15},
+    "statement": {"positive": 0.65, "negative": 0.35},
+    "question": {"positive": 0.75, "negative": 0.25},
+}
+MANNERS = {"neutral": 0.6, "polite": 0.25, "curt": 0.15}
 
 T = TypeVar("T")
 
@@ -71,6 +81,7 @@ class Manner:
     typo: bool
 
 
+Draw = Callable[[random.Random, Sequence[str]], str]
 Slots = dict[str, list[str]]
 
 _ME = Cast("i", "me", "my", 0)
@@ -94,9 +105,11 @@ _AGREEMENT = {
     "do not": ("don't", "doesn't", "don't"),
     "have": ("have", "has", "have"),
 }
+_PERSON_DIGITS = {"first": "1", "second": "2", "third": "3"}
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _VERB = re.compile(r"<([a-z ]+)>")
+_ARTICLE = re.compile(r"\b(a) (?=[aeiou](?!ne\b|se|u))")
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -135,12 +148,13 @@ def _topic(rng: random.Random) -> tuple[str | None, str | None, Intent]:
 
 
 def _manner(rng: random.Random) -> Manner:
+    form = _draw(rng, FORMS)
     return Manner(
-        person=_pick(rng, PERSONS),
-        tense=_pick(rng, TENSES),
-        polarity=_pick(rng, POLARITIES),
-        politeness=_pick(rng, tuple(POLITENESS)),
-        form=_pick(rng, FORMS),
+        person=_draw(rng, PERSONS[form]),
+        tense=_draw(rng, TENSES[form]),
+        polarity=_draw(rng, POLARITIES[form]),
+        politeness=_draw(rng, MANNERS),
+        form=form,
         typo=_chance(rng, TYPO_SHARE),
     )
 
@@ -148,18 +162,13 @@ def _manner(rng: random.Random) -> Manner:
 def _sentence(rng: random.Random, intent: Intent, manner: Manner, slots: Slots) -> str:
     """One utterance in plain spelling."""
     named, spoken = _cast(rng, manner.person)
-    if manner.form == "question" and manner.person != "second" and intent.asks:
-        asked = _chance(rng, ASKED_SHARE)
-    else:
-        asked = False
-    if asked:
-        core = _ask(rng, intent, manner, named, spoken, slots)
-    else:
-        core = _frame(rng, intent, manner, named, spoken, slots)
+    can_ask = manner.form == "question" and manner.person != "second" and intent.asks
+    write = _ask if can_ask and _chance(rng, ASKED_SHARE) else _frame
+    core = write(rng, intent, manner, named, spoken, slots)
     if _chance(rng, CIRCUMSTANCE_SHARE):
         core = _with_circumstance(rng, core, spoken)
     before, after = _pick(rng, POLITENESS[manner.politeness])
-    return before + core + after
+    return _ARTICLE.sub(r"\1n ", before + core + after)
 
 
 def _cast(rng: random.Random, person: str) -> tuple[Cast, Cast]:
@@ -179,39 +188,41 @@ def _cast(rng: random.Random, person: str) -> tuple[Cast, Cast]:
 def _frame(
     rng: random.Random, intent: Intent, manner: Manner, named: Cast, spoken: Cast, slots: Slots
 ) -> str:
-    to_assistant = manner.person == "second"
-    if to_assistant and manner.form == "command" and _chance(rng, TERSE_SHARE):
+    ordered = manner.form == "command" and manner.person == "second"
+    if ordered and _chance(rng, TERSE_SHARE):
         frames = TERSE_FRAMES[manner.tense, manner.polarity]
-        deed = _expand(rng, _pick(rng, intent.terse), slots)
+        deed = _phrase(rng, intent.terse, slots)
     else:
         frames = _frames_for(manner)
-        deed = _deed(rng, intent, to_assistant, slots)
-    sentence = _refer(_expand(rng, _pick(rng, frames)), named)
+        deed = _deed(rng, intent, manner, slots)
+    frame = _expand(rng, _pick(rng, frames)).replace("{him}", spoken.object)
+    sentence = _refer(frame, named)
     return sentence.replace("{do}", _refer(deed, spoken))
 
 
 def _frames_for(manner: Manner) -> tuple[str, ...]:
-    digit = str(PERSONS.index(manner.person) + 1)
+    digit = _PERSON_DIGITS[manner.person]
     entries = (entry.split(": ", 1) for entry in FRAMES[manner.form, manner.tense, manner.polarity])
     return tuple(frame for persons, frame in entries if digit in persons)
 
 
-def _deed(rng: random.Random, intent: Intent, to_assistant: bool, slots: Slots) -> str:
-    if not _chance(rng, HELP_SHARE):
-        return _expand(rng, _pick(rng, intent.acts), slots)
-    deed = _expand(rng, _pick(rng, intent.helps), slots)
+def _deed(rng: random.Random, intent: Intent, manner: Manner, slots: Slots) -> str:
+    to_assistant = manner.person == "second"
+    if not _chance(rng, HELP_SHARE) or (manner.form == "command" and not to_assistant):
+        return _phrase(rng, intent.acts, slots)
+    deed = _phrase(rng, intent.helps, slots)
     return deed if to_assistant else _pick(rng, HELPED).replace("{do}", deed)
 
 
 def _ask(
     rng: random.Random, intent: Intent, manner: Manner, named: Cast, spoken: Cast, slots: Slots
 ) -> str:
-    word, deed = _pick(rng, intent.asks)
+    word, deed = _prefer(rng, intent.asks)
     polarity, doubt = manner.polarity, ""
     if word and polarity == "negative":  # nobody asks "how much don't i have"
         polarity, doubt = "positive", _pick(rng, DOUBTS)
     clause = _refer(f"{AUXILIARY[manner.tense, polarity]} {{S}}", named)
-    deed = _refer(_expand(rng, deed, slots), spoken)
+    deed = _refer(_phrase(rng, (deed,), slots), spoken)
     return f"{doubt}{word} {clause} {deed}".strip()
 
 
@@ -222,18 +233,32 @@ def _with_circumstance(rng: random.Random, sentence: str, spoken: Cast) -> str:
     return f"{sentence} {circumstance}"
 
 
-def _expand(rng: random.Random, template: str, slots: Slots | None = None) -> str:
-    """Make every choice, innermost first, and fill every slot; the outermost are noted."""
-    while "(" in template:
-        template = _CHOICE.sub(lambda choice: _pick(rng, choice[1].split("|")), template)
+def _phrase(rng: random.Random, templates: Sequence[str], slots: Slots) -> str:
+    """Words for the intent, the usual ones more often than the rare; its fillers go to `slots`."""
+    template = _choose(rng, _prefer(rng, templates), _prefer)
 
     def fill(slot: re.Match[str]) -> str:
-        filler = _expand(rng, _pick(rng, SLOTS[slot[1]]))
-        if slots is not None:
+        filler = _expand(rng, slot[0])
+        if slot[1] in SLOTS:
             slots.setdefault(slot[1], []).append(filler)
         return filler
 
-    return _SLOT.sub(lambda slot: fill(slot) if slot[1] in SLOTS else slot[0], template)
+    return _SLOT.sub(fill, template)
+
+
+def _expand(rng: random.Random, template: str) -> str:
+    """Make every choice and fill every slot; what stands for a person stays."""
+    return _SLOT.sub(
+        lambda slot: _expand(rng, _pick(rng, SLOTS[slot[1]])) if slot[1] in SLOTS else slot[0],
+        _choose(rng, template, _pick),
+    )
+
+
+def _choose(rng: random.Random, template: str, draw: Draw) -> str:
+    """Make every choice, the innermost first."""
+    while "(" in template:
+        template = _CHOICE.sub(lambda choice: draw(rng, choice[1].split("|")), template)
+    return template
 
 
 def _refer(template: str, cast: Cast) -> str:
@@ -296,6 +321,20 @@ def _neighbour(rng: random.Random, letter: str) -> str:
 
 def _pick(rng: random.Random, options: Sequence[T]) -> T:
     return options[int(rng.random() * len(options))]
+
+
+def _prefer(rng: random.Random, options: Sequence[T]) -> T:
+    """The first of the options most often: of two with 0.87, of ten with 0.63."""
+    return options[int(rng.random() ** 5 * len(options))]
+
+
+def _draw(rng: random.Random, shares: Mapping[str, float]) -> str:
+    point = rng.random()
+    for value, share in shares.items():
+        if point < share:
+            return value
+        point -= share
+    return value  # the shares sum to one but for rounding
 
 
 def _chance(rng: random.Random, share: float) -> bool:

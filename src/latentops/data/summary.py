@@ -5,7 +5,7 @@ A part that means nothing for the kind of data is left out; a share of nothing i
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ def _row_bytes(arrays: Arrays) -> Iterator[bytes]:
         yield from (image.tobytes() for image in arrays["x"])
         return
     ends = arrays["indptr"].tolist()
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         yield arrays["indices"][start:end].tobytes() + arrays["counts"][start:end].tobytes()
 
 

@@ -1,0 +1,238 @@
+"""How people put it: the sentences of the synthetic corpus `intents` around what is asked.
+
+Notation as in `intents_grammar`; `{S}` and `{O}` are the subject and the object of the sentence,
+`{him}` the object said again, and `<need>` agrees with the subject. `{do}` is what is asked.
+"""
+
+# By form, tense and polarity. The digits say which persons a frame goes with: 1 i or we, 2 you,
+# the assistant, 3 anybody else.
+FRAMES: dict[tuple[str, str, str], tuple[str, ...]] = {
+    ("command", "present", "positive"): (
+        "1: let {O} {do}",
+        "1: help {O} {do}",
+        "1: let's {do}",
+        "2: {do}",
+        "2: {do}",
+        "2: {do}",
+        "2: go ahead and {do}",
+        "2: just {do}",
+        "3: let {O} {do}",
+        "3: help {O} {do}",
+        "3: show {O} how to {do}",
+    ),
+    ("command", "present", "negative"): (
+        "1: don't make {O} wait, let {him} {do}",
+        "1: don't make {O} {do} alone",
+        "1: do not stop {O}, help {him} {do}",
+        "2: don't forget to {do}",
+        "2: do not fail to {do}",
+        "2: don't ask, {do}",
+        "2: don't wait, {do}",
+        "3: don't make {O} wait, let {him} {do}",
+        "3: don't make {O} {do} alone",
+        "3: do not stop {O}, help {him} {do}",
+    ),
+    ("command", "past", "positive"): (
+        "1: like last time, let {O} {do}",
+        "1: as before, help {O} {do}",
+        "2: as (you did last time|you did before|was agreed|we said), {do}",
+        "2: like (last week|yesterday|i said|i asked), {do}",
+        "3: as you did before, let {O} {do}",
+        "3: like last time, help {O} {do}",
+    ),
+    ("command", "past", "negative"): (
+        "1: it didn't work before, help {O} {do}",
+        "1: it wasn't done, so let {O} {do}",
+        "2: you didn't do it (yesterday|before|last time), so {do}",
+        "2: it (wasn't done|didn't work|never worked), {do}",
+        "3: it didn't work before, help {O} {do}",
+        "3: it wasn't done, so let {O} {do}",
+    ),
+    ("command", "future", "positive"): (
+        "1: later on let {O} {do}",
+        "1: it will be time soon, help {O} {do}",
+        "2: (later on|in a bit|afterwards|when the time comes) {do}",
+        "2: it will soon be time to {do}, do it",
+        "2: i'll be back later, {do}",
+        "3: later on let {O} {do}",
+        "3: it will be time soon, help {O} {do}",
+    ),
+    ("command", "future", "negative"): (
+        "1: there won't be time later, let {O} {do}",
+        "1: it won't work alone, help {O} {do}",
+        "2: (it won't happen by itself|there won't be time later|i won't be around), {do}",
+        "2: you won't forget, {do}",
+        "3: there won't be time later, let {O} {do}",
+        "3: it won't work alone, help {O} {do}",
+    ),
+    ("statement", "present", "positive"): (
+        "13: {S} <want> to {do}",
+        "13: {S} <need> to {do}",
+        "13: {S} <be> trying to {do}",
+        "13: {S} would like to {do}",
+        "123: {S} should {do}",
+        "123: {S} <have> to {do}",
+        "2: i (want|need|would like) {O} to {do}",
+        "2: {S} can {do}",
+        "2: you need to {do}",
+    ),
+    ("statement", "present", "negative"): (
+        "13: {S} <do not> know how to {do}",
+        "13: {S} <be not> able to {do}",
+        "123: {S} can't (seem to |){do}",
+        "13: {S} <do not> manage to {do}",
+        "2: {S} never {do}",
+        "2: {S} don't (seem to |ever |){do}",
+    ),
+    ("statement", "past", "positive"): (
+        "123: {S} wanted to {do}",
+        "123: {S} tried to {do}",
+        "123: {S} meant to {do}",
+        "13: {S} <was> trying to {do}",
+        "13: {S} had to {do}",
+        "2: {S} were supposed to {do}",
+        "2: i asked {O} to {do}",
+        "2: i told {O} to {do}",
+    ),
+    ("statement", "past", "negative"): (
+        "13: {S} didn't manage to {do}",
+        "123: {S} <was not> able to {do}",
+        "123: {S} couldn't {do}",
+        "13: {S} never got to {do}",
+        "2: {S} didn't {do}",
+        "2: {S} never managed to {do}",
+    ),
+    ("statement", "future", "positive"): (
+        "123: {S} will need to {do}",
+        "123: {S} will have to {do}",
+        "13: {S} <be> going to {do}",
+        "13: {S} will want to {do}",
+        "2: {S} will {do}",
+        "2: i'll need {O} to {do}",
+    ),
+    ("statement", "future", "negative"): (
+        "123: {S} won't be able to {do}",
+        "123: {S} <be not> going to {do} (alone|without help)",
+        "13: {S} won't have time to {do}",
+        "13: {S} won't manage to {do}",
+        "2: you won't forget to {do}",
+    ),
+    ("question", "present", "positive"): (
+        "13: can {S} {do}",
+        "13: how <do> {S} {do}",
+        "13: how can {S} {do}",
+        "13: is there a way for {O} to {do}",
+        "2: can you {do}",
+        "2: could you {do}",
+        "2: are you able to {do}",
+        "2: would you {do}",
+    ),
+    ("question", "present", "negative"): (
+        "13: can't {S} {do}",
+        "13: why can't {S} {do}",
+        "13: <do not> {S} need to {do}",
+        "13: isn't there a way for {O} to {do}",
+        "2: can't you {do}",
+        "2: why don't you {do}",
+        "2: aren't you able to {do}",
+    ),
+    ("question", "past", "positive"): (
+        "13: did {S} {do}",
+        "13: <was> {S} supposed to {do}",
+        "13: was there a way for {O} to {do}",
+        "2: did you {do}",
+        "2: were you able to {do}",
+        "2: did you manage to {do}",
+    ),
+    ("question", "past", "negative"): (
+        "13: didn't {S} {do}",
+        "13: why couldn't {S} {do}",
+        "13: <was not> {S} supposed to {do}",
+        "2: didn't you {do}",
+        "2: why didn't you {do}",
+        "2: weren't you able to {do}",
+    ),
+    ("question", "future", "positive"): (
+        "13: will {S} be able to {do}",
+        "13: when will {S} {do}",
+        "13: <be> {S} going to {do}",
+        "2: will you {do}",
+        "2: are you going to {do}",
+        "2: when will you {do}",
+    ),
+    ("question", "future", "negative"): (
+        "13: won't {S} be able to {do}",
+        "13: why won't {S} {do}",
+        "13: won't {S} need to {do}",
+        "2: won't you {do}",
+        "2: aren't you going to {do}",
+        "2: why won't you {do}",
+    ),
+}
+
+# What is typed without a verb: a command to the assistant.
+TERSE_FRAMES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("present", "positive"): ("{do}", "{do}", "{do}", "{do}", "ok {do}"),
+    ("present", "negative"): ("don't wait: {do}", "not now, this: {do}", "not sorted yet: {do}"),
+    ("past", "positive"): ("{do} like last time", "again: {do}", "{do}, as i said"),
+    ("past", "negative"): ("{do}, it wasn't done", "didn't work: {do}", "{do}, never got it"),
+    ("future", "positive"): ("later: {do}", "{do}, will need it", "{do}, i'll be waiting"),
+    ("future", "negative"): ("{do}, won't be around", "{do}, i won't forget", "won't wait: {do}"),
+}
+
+# How the assistant's doing becomes the subject's: "she wants to" + "have you" + "wake her up".
+HELPED = ("get you to {do}", "ask you to {do}")
+
+AUXILIARY = {
+    ("present", "positive"): "<do>",
+    ("present", "negative"): "<do not>",
+    ("past", "positive"): "did",
+    ("past", "negative"): "didn't",
+    ("future", "positive"): "will",
+    ("future", "negative"): "won't",
+}
+DOUBTS = ("i don't know, ", "not sure, ", "i can't tell: ", "it isn't clear, ", "no idea, ")
+
+# Before and after the sentence.
+POLITENESS = {
+    "neutral": (("", ""),),
+    "polite": (
+        ("please ", ""),
+        ("", " please"),
+        ("", ", thanks"),
+        ("hello, ", ", thank you"),
+        ("excuse me, ", ""),
+        ("sorry to bother you, ", ""),
+        ("hi there, ", " please"),
+        ("", " if that's ok"),
+        ("if possible, ", ""),
+        ("kindly, ", ""),
+        ("", ", much appreciated"),
+    ),
+    "curt": (
+        ("", " now"),
+        ("", " asap"),
+        ("hurry up, ", ""),
+        ("quick, ", ""),
+        ("", " already"),
+        ("come on, ", ""),
+        ("listen, ", ""),
+        ("", ", and be quick"),
+        ("ugh, ", ""),
+        ("", " right away"),
+    ),
+}
+
+SHORTHAND = {
+    "please": "pls",
+    "you": "u",
+    "tomorrow": "tmrw",
+    "tonight": "2nite",
+    "thanks": "thx",
+    "and": "&",
+    "minutes": "min",
+    "reservation": "rsvn",
+    "account": "acct",
+    "want to": "wanna",
+    "going to": "gonna",
+}
