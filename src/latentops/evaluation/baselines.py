@@ -62,7 +62,7 @@ def of_counts(train: Portion, size: int, seed: int) -> dict[str, FeatureSet]:
     lsa_seconds = time.perf_counter() - started
 
     def lsa(portion: Portion) -> Features:
-        return np.asarray(svd.transform(tfidf.transform(portion.matrix())))
+        return np.asarray(svd.transform(tfidf.transform(portion.matrix())), dtype=np.float32)
 
     return {
         "tfidf": FeatureSet(

@@ -10,8 +10,8 @@ from torch import Tensor
 from latentops import elbo
 from latentops.likelihoods import Likelihood
 
-# Elements of one decoded chunk [k, B, *event]: 16 MB of float32, near the size of a cache.
-_ELEMENTS_AT_ONCE = 2**22
+# Elements of one decoded chunk [k, B, *event]: 2 MB of float32, which a cache can hold.
+_ELEMENTS_AT_ONCE = 2**19
 
 
 class Coder(Protocol):
