@@ -175,7 +175,7 @@ class TestWeights:
 
     def test_of_another_model_are_refused(self) -> None:
         weights = build.weights(build.model(COUNTS, VOCABULARY, BOW, seed=0))
-        with pytest.raises(ArtifactError, match="size mismatch .*dvc repro train"):
+        with pytest.raises(ArtifactError, match=r"size mismatch .*dvc repro train"):
             build.load_model(COUNTS, VOCABULARY, bow.Settings(latent=3, hidden=(5,)), weights)
 
 
