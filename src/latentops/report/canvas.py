@@ -89,19 +89,21 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def shown(names: Sequence[str]) -> dict[str, str]:
-    """What stands for each name in a picture.
+    """What stands for each name in a picture, where one name never becomes another.
 
-    A name that is too long is cut and keeps its place in `names` as a number, so that no two become
-    one; a name that the font cannot write becomes that number alone.
+    A name that is too long or has line breaks is cut and numbered by its place in `names`; one
+    that the font cannot write is its number alone.
     """
     return {name: _shown(name, place) for place, name in enumerate(names, start=1)}
 
 
 def _shown(name: str, place: int) -> str:
     line = " ".join(name.split())
-    if not line or not _glyphs().issuperset(map(ord, line)):
+    if not _glyphs().issuperset(map(ord, line)):
         return f"#{place}"
-    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 7]}… #{place}"
+    if line == name and len(name) <= LONGEST_NAME:
+        return name
+    return f"{line[: LONGEST_NAME - 7]}… #{place}"
 
 
 @cache

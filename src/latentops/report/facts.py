@@ -16,7 +16,7 @@ class Facts:
     """What was asked for, what came out of it, and what identifies the run."""
 
     spec: Spec
-    settings: Mapping[str, Mapping[str, Any]]  # sections of params.yaml
+    settings: Mapping[str, Any]  # of params.yaml, nested or not
     evaluation: Evaluation
     curve: pd.DataFrame  # plots/training.csv
     training: Mapping[str, Any]  # metrics/train.json, which holds best_epoch
@@ -29,4 +29,5 @@ class Facts:
         """What stands for each label in the pictures."""
         pairs = self.evaluation.confusion
         columns = (self.evaluation.latent_map["label"], pairs["actual"], pairs["predicted"])
-        return canvas.shown(sorted({str(name) for column in columns for name in column.dropna()}))
+        names = {str(name) for column in columns for name in column.dropna()}
+        return canvas.shown(sorted(names - {""}))  # "": no label

@@ -1,6 +1,7 @@
 """What each name in metrics/*.json means to a reader, and how its value is written."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -10,6 +11,11 @@ class Metric:
     title: str
     unit: str
     meaning: str
+
+    @property
+    def unit_beside(self) -> str:
+        """The unit to write beside a value that does not carry it already."""
+        return "" if self.unit in ("share", "bytes") else self.unit
 
 
 _BOUND = "mean over the examples, at β = 1 whatever was trained"
@@ -77,9 +83,26 @@ METRICS = {
     ),
     "parameters": Metric("Parameters", "", "Numbers that training sets."),
     "weights_bytes": Metric("Weights", "bytes", ""),
-    "accuracy": Metric("Accuracy", "share", "Share of examples put in the right class."),
+    "test_rows": Metric("Test examples", "", "In scope, with and without a label."),
+    "test_rows_also_in_train": Metric(
+        "Test examples that stand in train too", "", "The same words in the same order."
+    ),
+    "mse_pixel_pca": Metric(
+        "Squared error per pixel, PCA", "", "Of a PCA with as many components as latent dimensions."
+    ),
+    "accuracy": Metric("Accuracy", "share", "Examples that a linear classifier puts right."),
     "recall_macro": Metric("Macro recall", "share", "Mean over classes of the share found."),
     "f1_macro": Metric("Macro F1", "share", "Mean over classes of F1."),
+    "accuracy_unseen": Metric(
+        "Accuracy, unseen", "share", "On the test examples that do not stand in train."
+    ),
+    "features": Metric("Dimensions", "", "Features that the classifier reads."),
+    "feature_fit_seconds": Metric("Fit features", "s", ""),
+    "head_fit_seconds": Metric("Fit classifier", "s", ""),
+    "microseconds_per_example": Metric("Classify one", "µs", "In a batch, on one thread."),
+    "bytes": Metric("Size", "bytes", "Of the numbers that a prediction needs."),
+    "train_seconds": Metric("Training time", "s", ""),
+    "epochs": Metric("Epochs trained", "", ""),
 }
 
 FEATURES = {
@@ -91,17 +114,26 @@ FEATURES = {
     "pixels": "raw pixels",
 }
 
-_UNIT_OF_SUFFIX = {"_nats": "nats", "_bytes": "bytes", "_seconds": "s", "bytes": "bytes"}
+_UNIT_OF_SUFFIX = {"_nats": "nats", "_bytes": "bytes", "_seconds": "s"}
 
 
 def metric(name: str) -> Metric:
     """What `name` means; where nobody wrote it down, what the name itself says."""
     if name in METRICS:
         return METRICS[name]
-    units = (unit for suffix, unit in _UNIT_OF_SUFFIX.items() if name.endswith(suffix))
-    unit = next(units, "")
-    stem = name.removesuffix(f"_{unit}").removesuffix("_seconds")
-    return Metric(stem.replace("_", " ").capitalize(), unit, "")
+    if name.startswith("accuracy_"):
+        return Metric(f"Accuracy, {feature_title(name.removeprefix('accuracy_'))}", "share", "")
+    if name.startswith("valid_"):
+        known = metric(name.removeprefix("valid_"))
+        return Metric(f"{known.title}, validation", known.unit, "")
+    for suffix, unit in _UNIT_OF_SUFFIX.items():
+        if name.endswith(suffix):
+            return Metric(_spelt_out(name.removesuffix(suffix)), unit, "")
+    return Metric(_spelt_out(name), "", "")
+
+
+def _spelt_out(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def feature_title(name: str) -> str:
@@ -120,6 +152,20 @@ def value_text(value: float, unit: str) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}"
+
+
+def plain_text(value: Any) -> str:
+    """A setting or a fact as a reader wants it."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return value_text(value, "")
+        case list() | tuple():
+            return ", ".join(map(plain_text, value)) or "none"
+    return str(value)
 
 
 def _bytes_text(value: float) -> str:

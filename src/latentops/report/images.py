@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from latentops.report import canvas
 from latentops.report.canvas import styled
 
-COLUMNS = 10
+COLUMNS = 8
 MOST_ROWS = 10
-LABEL_INCHES = 1.0
+LETTER_INCHES = 0.08
 
 
 @styled
@@ -60,7 +60,7 @@ def _colour(image_CHW: np.ndarray) -> np.ndarray:
 def _grid(rows: Sequence[np.ndarray], labels: Sequence[str] = ()) -> Figure:
     paper = mosaic(rows)
     height, width = paper.shape[:2]
-    room = canvas.WIDTH_INCHES - (LABEL_INCHES if labels else 0)
+    room = canvas.WIDTH_INCHES - LETTER_INCHES * max(map(len, labels), default=0)
     figure = canvas.blank(room * height / width + 0.1)
     axes = figure.subplots()
     axes.imshow(paper)

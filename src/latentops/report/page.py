@@ -9,7 +9,7 @@ import pandas as pd
 from latentops import artifacts
 from latentops.artifacts import Spec
 from latentops.evaluation.results import Evaluation
-from latentops.report import html, markdown, sections
+from latentops.report import html, markdown, provenance, sections
 from latentops.report.document import Document, Picture, Section
 from latentops.report.facts import Facts
 
@@ -25,9 +25,9 @@ SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     sections.confusion,
     sections.words,
     sections.neighbours,
-    sections.training,
-    sections.data,
-    sections.lineage,
+    provenance.training,
+    provenance.data,
+    provenance.lineage,
 )
 
 

@@ -1,7 +1,6 @@
 """The parts of a report: each reads the facts and gives a section, or none."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -24,6 +23,7 @@ from latentops.report.glossary import feature_title, metric, value_text
 
 MOST_CONFUSIONS = 10
 LONGEST_TEXT = 240
+SAID_IN_WORDS = ("train_rows", "converged", "inverse_penalty")  # of metrics/probes.json
 SYNTHETIC = (
     "This data is synthetic: a grammar generated it, nobody said it. What holds here need not hold "
     "on real data."
@@ -44,7 +44,7 @@ def opening(facts: Facts) -> tuple[Block, ...]:
 
 def _what_it_is(facts: Facts) -> str:
     spec = facts.spec
-    beta = facts.settings.get("objective", {}).get("beta", 1)
+    beta = facts.curve["beta"].iloc[-1]  # after any warm-up
     name = "VAE" if beta == 1 else f"β-VAE (β = {beta:g})"
     latent = len(facts.evaluation.rate_per_dimension_nats)
     classes = f"{len(spec.classes):,} classes" if spec.classes else "without labels"
@@ -63,13 +63,16 @@ def _kind(spec: Spec) -> str:
 
 
 def scores(facts: Facts) -> Section:
-    """Every number of metrics/eval.json that the pictures and probes do not repeat."""
-    rows = tuple(
-        (Noted(metric(name).title, metric(name).meaning), _value(name, value), _unit(name))
-        for name, value in facts.evaluation.scores.items()
-    )
+    """Every number of metrics/eval.json, each with what it means."""
+    rows = tuple(_score(name, value) for name, value in facts.evaluation.scores.items())
     note = Text("On the test split, which neither training nor the choice of the epoch has seen.")
     return Section("Scores", (note, Table(("Score", "Value", "Unit"), rows, frozenset({1}))))
+
+
+def _score(name: str, value: float) -> tuple[Cell, ...]:
+    known = metric(name)
+    name_cell = Noted(known.title, known.meaning) if known.meaning else known.title
+    return name_cell, value_text(value, known.unit), known.unit_beside
 
 
 def features(facts: Facts) -> Section | None:
@@ -79,7 +82,8 @@ def features(facts: Facts) -> Section | None:
         return None
     order = sorted(probes, key=lambda name: -probes[name]["accuracy"])
     ours = finding.our_features(probes)
-    columns = list(dict.fromkeys(column for name in order for column in probes[name]))
+    known = list(dict.fromkeys(column for name in order for column in probes[name]))
+    columns = [column for column in known if column not in SAID_IN_WORDS]
     rows = tuple(
         (feature_title(name), *(_optional(column, probes[name]) for column in columns))
         for name in order
@@ -90,17 +94,24 @@ def features(facts: Facts) -> Section | None:
         numeric=frozenset(range(1, len(columns) + 1)),
         marked=frozenset({order.index(ours)} if ours else ()),
     )
-    note = Text(
-        "The same linear classifier on each kind of features, with all labels; its strength is "
-        f"chosen on the validation split. {_chance(facts)}"
+    return Section(
+        "Features for a classifier",
+        (Text(_how_probed(facts)), _probe_picture(probes, ours), table),
     )
-    return Section("Features for a classifier", (note, _probe_picture(probes, ours), table))
 
 
-def _chance(facts: Facts) -> str:
-    accuracy = max(probe["accuracy"] for probe in facts.evaluation.probes.values())
-    points = 100 * finding.margin(accuracy, accuracy, len(facts.evaluation.confusion))
-    return f"Differences below about {points:.1f} points may be chance."
+def _how_probed(facts: Facts) -> str:
+    probes = facts.evaluation.probes
+    best = max(probe["accuracy"] for probe in probes.values())
+    points = 100 * finding.margin(best, best, len(facts.evaluation.confusion))
+    rows = max(int(probe["train_rows"]) for probe in probes.values())
+    stopped = [feature_title(name) for name, probe in probes.items() if not probe["converged"]]
+    early = f" The fit stopped early on {', '.join(stopped)}." if stopped else ""
+    return (
+        f"The same linear classifier on each kind of features, fitted on the same {rows:,} "
+        "training examples; its strength is chosen on the validation split. Differences below "
+        f"about {points:.1f} points may be chance.{early}"
+    )
 
 
 def _probe_picture(probes: Mapping[str, Mapping[str, float]], ours: str) -> Picture:
@@ -112,22 +123,18 @@ def _probe_picture(probes: Mapping[str, Mapping[str, float]], ours: str) -> Pict
             "ours": [name == ours for name in probes],
         }
     )
-    heard = "; ".join(
-        f"{name} {accuracy:.1%}"
-        for name, accuracy in zip(table["name"], table["accuracy"], strict=True)
-    )
-    return _picture(
+    heard = "; ".join(table["name"] + " " + table["accuracy"].map("{:.1%}".format))
+    return Picture(
         "probes",
-        pictures.probes(table),
+        canvas.png(pictures.probes(table)),
         alt=f"Bars of test accuracy by features: {heard}.",
         caption="Test accuracy of a linear classifier on each kind of features.",
     )
 
 
 def _cost(probe: Mapping[str, float]) -> str:
-    parts = [f"{int(probe['features']):,} features"] if "features" in probe else []
-    seconds = [value for name, value in probe.items() if name.endswith("fit_seconds")]
-    return ", ".join([*parts, f"{sum(seconds):.3g} s"] if seconds else parts)
+    seconds = sum(value for name, value in probe.items() if name.endswith("fit_seconds"))
+    return f"{int(probe['features']):,} features, {seconds:.3g} s"
 
 
 def seen_and_dreamt(facts: Facts) -> Section | None:
@@ -137,22 +144,22 @@ def seen_and_dreamt(facts: Facts) -> Section | None:
 
 
 def _gallery(gallery: Gallery) -> Iterable[Picture]:
-    yield _picture(
+    yield Picture(
         "reconstructions",
-        images.reconstructions(gallery.originals, gallery.reconstructions),
+        canvas.png(images.reconstructions(gallery.originals, gallery.reconstructions)),
         alt=f"{len(gallery.originals)} test images, each above its reconstruction.",
         caption="Test images, and under each what the model returns from its code.",
     )
-    yield _picture(
+    yield Picture(
         "prior_samples",
-        images.samples(gallery.prior_samples),
+        canvas.png(images.samples(gallery.prior_samples)),
         alt=f"{len(gallery.prior_samples)} images decoded from random codes.",
         caption="Codes drawn from the prior and decoded: no image was put in.",
     )
     moved = ", ".join(f"z{dimension}" for dimension in gallery.traversal_dimensions)
-    yield _picture(
+    yield Picture(
         "traversal",
-        images.traversal(gallery.traversal, gallery.traversal_dimensions),
+        canvas.png(images.traversal(gallery.traversal, gallery.traversal_dimensions)),
         alt=f"Rows of decoded images in which one latent dimension moves: {moved}.",
         caption="In each row one latent dimension moves from low to high, the others stay.",
     )
@@ -163,9 +170,9 @@ def latent_space(facts: Facts) -> Section:
     found = facts.evaluation
     rate, active = found.rate_per_dimension_nats, found.active
     used = f"{int(active.sum())} of {len(rate)} dimensions are active"
-    bars = _picture(
+    bars = Picture(
         "rate_per_dimension",
-        pictures.rate_per_dimension(rate, active),
+        canvas.png(pictures.rate_per_dimension(rate, active)),
         alt=f"Bars of the rate of each latent dimension, largest first: {used}.",
         caption=f"{used}; together they carry {rate.sum():.2f} nats per example.",
     )
@@ -174,13 +181,14 @@ def latent_space(facts: Facts) -> Section:
 
 def _map(facts: Facts) -> Picture:
     points = facts.evaluation.latent_map
-    labels = points["label"].nunique()
+    shown = points.assign(label=points["label"].map(facts.shown))
+    labels = shown["label"].nunique()
     color = f"coloured by label ({labels:,})" if labels else "as a density"
     crowded = labels > pictures.MOST_LEGEND_ENTRIES
     left_out = " Labels that found no room stay grey." if crowded else ""
-    return _picture(
+    return Picture(
         "latent_map",
-        pictures.latent_map(points.assign(label=points["label"].map(facts.shown))),
+        canvas.png(pictures.latent_map(shown)),
         alt=f"Map of {len(points):,} test examples in two dimensions, {color}.",
         caption=f"The codes of {len(points):,} test examples in two dimensions, {color}."
         f"{left_out}{_key(facts.shown)}",
@@ -189,7 +197,7 @@ def _map(facts: Facts) -> Picture:
 
 def _key(shown: Mapping[str, str]) -> str:
     """The names behind the numbers that stand for them in a picture."""
-    numbered = [f"{short} is {name}" for name, short in shown.items() if "#" in short != name]
+    numbered = [f"{short} is {name}" for name, short in shown.items() if short != name]
     return f" {'; '.join(numbered)}." if numbered else ""
 
 
@@ -214,9 +222,9 @@ def _confusion_picture(facts: Facts, pairs: pd.DataFrame) -> Picture:
     drawn = len(pictures.classes_in_picture(pictures.confusion_counts(pairs)))
     numbers = ", in per cent" if drawn <= pictures.MOST_CLASSES_WITH_NUMBERS else ""
     part = f" Of {classes:,} classes, the {drawn} most often confused." if drawn < classes else ""
-    return _picture(
+    return Picture(
         "confusion",
-        pictures.confusion(pairs),
+        canvas.png(pictures.confusion(pairs)),
         alt=f"Confusion matrix of {drawn} classes, actual by predicted.",
         caption="Mistakes of the linear classifier on the VAE's means. Rows are actual classes, "
         "columns predicted ones; the darker, the larger the share of the row"
@@ -256,94 +264,13 @@ def _nearest(example: Neighbours) -> Table:
     return Table(("Training example", "Label", "Cosine"), rows, frozenset({2}), caption=caption)
 
 
-def training(facts: Facts) -> Section:
-    """How training went, and every setting."""
-    best, epochs = int(facts.training["best_epoch"]), len(facts.curve)
-    curves = _picture(
-        "training",
-        pictures.training_curves(facts.curve, best),
-        alt=f"Curves of ELBO, distortion, rate and β over {epochs} epochs; best epoch {best}.",
-        caption="The best epoch is the one with the highest ELBO on the validation split; its "
-        "weights were kept.",
-    )
-    outcome = tuple(_row(name, value) for name, value in facts.training.items())
-    settings = tuple(_row(name, value) for name, value in flat(facts.settings))
-    blocks: list[Block] = [
-        Text(f"Epoch {best} of {epochs} was the best."),
-        curves,
-        Table(("Outcome", "Value"), outcome, frozenset({1})),
-    ]
-    if settings:
-        blocks.append(Table(("Setting", "Value"), settings, caption="Settings"))
-    return Section("Training", tuple(blocks))
-
-
-def data(facts: Facts) -> Section | None:
-    """What went in, and what was refused."""
-    if not facts.data:
-        return None
-    rows = tuple((name, _plain(value)) for name, value in flat(facts.data))
-    blocks: list[Block] = [Table(("Fact", "Value"), rows)]
-    if facts.data_picture:
-        alt = "Charts of the data: lengths, label balance and vocabulary coverage."
-        caption = "The data as prepare found it."
-        blocks.insert(0, Picture("data", facts.data_picture, alt, caption))
-    return Section("Data", tuple(blocks))
-
-
-def lineage(facts: Facts) -> Section | None:
-    """What identifies the run: digests, commits and ids."""
-    if not facts.lineage:
-        return None
-    rows = tuple((name, _plain(value)) for name, value in flat(facts.lineage))
-    return Section("Lineage", (Table(("Fact", "Value"), rows),))
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested mappings as dotted names."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _row(name: str, value: Any) -> tuple[str, str]:
-    return name, _plain(value)
-
-
-def _plain(value: Any) -> str:
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return "yes" if value else "no"
-        case int() | float():
-            return value_text(value, "")
-        case list() | tuple():
-            return ", ".join(map(_plain, value)) or "none"
-    return str(value)
-
-
-def _picture(name: str, figure: Any, alt: str, caption: str) -> Picture:
-    return Picture(name, canvas.png(figure), alt, caption)
-
-
-def _value(name: str, value: float) -> str:
-    return value_text(value, metric(name).unit)
-
-
 def _optional(name: str, values: Mapping[str, float]) -> str:
-    return _value(name, values[name]) if name in values else ""
-
-
-def _unit(name: str) -> str:
-    unit = metric(name).unit
-    return "" if unit in ("share", "bytes") else unit
+    return value_text(values[name], metric(name).unit) if name in values else ""
 
 
 def _title_and_unit(name: str) -> str:
-    return f"{metric(name).title}, {_unit(name)}" if _unit(name) else metric(name).title
+    known = metric(name)
+    return f"{known.title}, {known.unit_beside}" if known.unit_beside else known.title
 
 
 def _cut(text: str) -> str:

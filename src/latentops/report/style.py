@@ -38,7 +38,15 @@ nav ol {
   list-style: none;
 }
 nav a { display: inline-block; padding: .2rem 0; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
+/* A shade at an edge says that the table goes on there: it moves away with the last column. */
+.scroll {
+  overflow-x: auto; margin: 1rem 0;
+  background:
+    linear-gradient(90deg, var(--paper) 1rem, transparent) left / 2rem 100% no-repeat local,
+    linear-gradient(270deg, var(--paper) 1rem, transparent) right / 2rem 100% no-repeat local,
+    linear-gradient(90deg, var(--line), transparent) left / .6rem 100% no-repeat scroll,
+    linear-gradient(270deg, var(--line), transparent) right / .6rem 100% no-repeat scroll;
+}
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .94rem; overflow-wrap: normal; }
 caption { text-align: start; padding: 0 0 .4rem; font-weight: 600; }
@@ -50,6 +58,7 @@ thead th {
 }
 tbody tr { border-bottom: 1px solid var(--line); }
 td { max-width: 28rem; overflow-wrap: break-word; }
+td:first-child { min-width: 5.5rem; }
 td small { display: block; color: var(--muted); font-size: .87rem; line-height: 1.4; }
 .number { text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .marked { font-weight: 600; background: var(--tint); }
@@ -69,6 +78,6 @@ figcaption { margin-top: .5rem; color: var(--muted); font-size: .94rem; }
   nav { display: none; }
   h2 { break-after: avoid; }
   figure, tr, .warned { break-inside: avoid; }
-  .scroll { overflow: visible; }
+  .scroll { overflow: visible; background: none; }
 }
 """
