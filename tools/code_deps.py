@@ -72,6 +72,8 @@ def rewritten(text: str, graph: grimp.ImportGraph) -> str:
     ):  # from the end, so that line numbers stay true
         if not (found := re.search(r"latentops\.stages\.\w+", str(stage["cmd"]))):
             continue
+        if found[0] not in graph.modules:
+            sys.exit(f"error: stage {name!r} runs {found[0]}, which does not exist.")
         wanted = {"deps": code_deps(graph, found[0]), "params": params(found[0])}
         for key in sorted(wanted, key=lambda key: _line(stage, key, name), reverse=True):
             _replace(lines, stage[key], wanted[key], "src/" if key == "deps" else "")
