@@ -134,8 +134,9 @@ def write_text(text: str, path: Path) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
+    """Read Parquet, or CSV where the name ends so."""
     with _reading(path):
-        return pd.read_parquet(path)
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

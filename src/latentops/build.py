@@ -73,12 +73,10 @@ def examples(
     spec: Spec, vocabulary: Vocabulary, arrays: Arrays, settings: Model
 ) -> batches.Examples:
     """The tensors of a split as the model of these settings reads them."""
-    if isinstance(settings, mlp.Settings):
-        _check_kind(spec, settings)
-        return batches.Images(
-            torch.tensor(arrays["x"]), _levels(spec), dynamic=spec.binarization == "dynamic"
-        )
     _check_kind(spec, settings)
+    if isinstance(settings, mlp.Settings):
+        pixels = torch.tensor(arrays["x"])
+        return batches.Images(pixels, _levels(spec), dynamic=spec.binarization == "dynamic")
     counts = batches.counted(arrays, spec.shape[0])
     target = batches.restricted(counts, vocabulary.target)
     return batches.Bags(
@@ -91,8 +89,8 @@ def unigram(examples: batches.Examples) -> np.ndarray | None:
     """How often each target word stands in `examples`, [W]; none for images."""
     if not isinstance(examples, batches.Bags):
         return None
-    target = examples.target
-    return np.bincount(target.columns.cpu(), target.values.cpu(), minlength=target.width)
+    target = examples.target.to("cpu")
+    return np.bincount(target.columns.numpy(), target.values.numpy(), minlength=target.width)
 
 
 def _assemble(
