@@ -62,7 +62,7 @@ def of_counts(train: Portion, size: int, seed: int) -> dict[str, FeatureSet]:
     lsa_seconds = time.perf_counter() - started
 
     def lsa(portion: Portion) -> Features:
-        return np.asarray(svd.transform(tfidf.transform(portion.matrix())), dtype=np.float32)
+        return np.asarray(svd.transform(tfidf.transform(portion.matrix())))
 
     return {
         "tfidf": FeatureSet(
@@ -136,7 +136,10 @@ def _probe(features: FeatureSet, train: Portion, valid: Portion, test: Portion) 
 
 
 def _microseconds(transform: Transform, head: classification.Head, test: Portion) -> float:
-    """Of one example in a batch, on one thread, from what `prepare` wrote to its class."""
+    """Of one example in a batch, on one thread: from counts or pixels to its class.
+
+    Weighting the terms is part of TF-IDF and LSA here; the model's own input is weighted before.
+    """
     rows = test.subset(np.arange(min(len(test), _TIMED_ROWS)))
     with _one_thread():
         started = time.perf_counter()

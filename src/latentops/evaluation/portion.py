@@ -92,7 +92,7 @@ def in_scope(
 
 
 def _counts(arrays: Arrays, spec: Spec) -> scipy.sparse.csr_matrix:
-    parts = (arrays["counts"], arrays["indices"], arrays["indptr"])
+    parts = (arrays["counts"].astype(np.float32), arrays["indices"], arrays["indptr"])
     return scipy.sparse.csr_matrix(parts, shape=(len(arrays["y"]), spec.shape[0]))
 
 

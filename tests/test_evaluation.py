@@ -1,0 +1,528 @@
+"""An evaluation as a whole: its scores at known models, which rows it reads, and its pictures."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from torch import nn
+
+from latentops import build, objectives
+from latentops.artifacts import Arrays, Spec, Split, Vocabulary
+from latentops.elbo import Posterior
+from latentops.errors import DataError, NumericalError, SettingsError
+from latentops.evaluation.evaluate import evaluate
+from latentops.evaluation.portion import Prepared
+from latentops.evaluation.results import Evaluation
+from latentops.evaluation.settings import Settings
+from latentops.likelihoods import Multinomial
+from latentops.model import VAE
+from latentops.networks import bow, mlp
+from latentops.training import loop
+from latentops.training.settings import Settings as TrainSettings
+
+Splits = dict[Split, Prepared]
+
+TOPICS = ("bank", "food", "sport")
+WORDS = (*(f"{topic}{number}" for topic in TOPICS for number in range(4)), "the", "rare")
+TARGET = tuple(range(13))  # all but "rare"
+BOW = bow.Settings(latent=3, hidden=(16,))
+MLP = mlp.Settings(latent=4, hidden=(32,), decoder_hidden=(32,))
+SETTINGS = Settings(importance_samples=5)
+TRAINING = TrainSettings(epochs=25, batch_size=20, learning_rate=0.01, device="cpu")
+
+DOCUMENTS = Spec(source="topics", kind="counts", shape=(len(WORDS),), classes=TOPICS)
+VOCABULARY = Vocabulary(
+    terms=WORDS, target=TARGET, document_frequency=(1,) * len(WORDS), documents=200
+)
+
+
+def documents(count: int, seed: int) -> Prepared:
+    """Three to eight words, most of them of the document's topic."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(len(TOPICS), size=count)
+    texts = []
+    for topic in y:
+        length = generator.integers(3, 9)
+        own = generator.integers(4 * topic, 4 * topic + 4, size=length)
+        other = generator.integers(len(TARGET), size=length)
+        columns = np.where(generator.random(length) < 0.8, own, other)
+        texts.append(" ".join(WORDS[column] for column in columns))
+    return of_texts(texts, y)
+
+
+def of_texts(texts: list[str], y: np.ndarray) -> Prepared:
+    rows = [[text.lower().split().count(word) for word in WORDS] for text in texts]
+    csr = scipy.sparse.csr_matrix(np.array(rows, dtype=np.int32))
+    arrays = {
+        "indptr": csr.indptr.astype(np.int64),
+        "indices": csr.indices.astype(np.int32),
+        "counts": csr.data,
+        "y": y.astype(np.int64),
+        "in_scope": np.ones(len(y), dtype=bool),
+    }
+    return Prepared(arrays, pd.DataFrame({"row": np.arange(len(y)), "text": texts}))
+
+
+def joined(first: Prepared, second: Prepared, **arrays: np.ndarray) -> Prepared:
+    texts = [*first.table["text"], *second.table["text"]]
+    both = of_texts(texts, np.concatenate([first.arrays["y"], second.arrays["y"]]))
+    return replace(both, arrays={**both.arrays, **arrays})
+
+
+def with_arrays(prepared: Prepared, **arrays: np.ndarray) -> Prepared:
+    return replace(prepared, arrays={**prepared.arrays, **arrays})
+
+
+def unlabelled(prepared: Prepared) -> Prepared:
+    return with_arrays(prepared, y=np.full(len(prepared.arrays["y"]), -1))
+
+
+def pictures(rows: slice) -> Prepared:
+    digits = load_digits()
+    arrays: Arrays = {
+        "x": digits.images[rows].astype(np.uint8)[:, None],
+        "y": digits.target[rows].astype(np.int64),
+    }
+    arrays["in_scope"] = np.ones(len(arrays["y"]), dtype=bool)
+    return Prepared(arrays, pd.DataFrame({"row": np.arange(len(arrays["y"]))}))
+
+
+DIGITS = Spec(
+    source="digits", kind="image", shape=(1, 8, 8), levels=17, classes=tuple("0123456789")
+)
+DYNAMIC = DIGITS.model_copy(update={"binarization": "dynamic"})
+
+
+def trained(spec: Spec, vocabulary: Vocabulary, splits: Splits, model: build.Model) -> VAE:
+    train, valid = (
+        build.examples(spec, vocabulary, splits[split].arrays, model)
+        for split in ("train", "valid")
+    )
+    vae = build.model(spec, vocabulary, model, seed=0, unigram=build.unigram(train))
+    loop.fit(vae, train, valid, objectives.Settings(), TRAINING)
+    return vae.eval()
+
+
+@pytest.fixture(scope="module")
+def text_splits() -> Splits:
+    return {"train": documents(200, 0), "valid": documents(50, 1), "test": documents(60, 2)}
+
+
+@pytest.fixture(scope="module")
+def image_splits() -> Splits:
+    cuts = {"train": slice(0, 300), "valid": slice(300, 400), "test": slice(400, 500)}
+    return {split: pictures(rows) for split, rows in cuts.items()}
+
+
+@pytest.fixture(scope="module")
+def text_vae(text_splits: Splits) -> VAE:
+    return trained(DOCUMENTS, VOCABULARY, text_splits, BOW)
+
+
+@pytest.fixture(scope="module")
+def image_vae(image_splits: Splits) -> VAE:
+    return trained(DYNAMIC, Vocabulary(), image_splits, MLP)
+
+
+def of_documents(vae: VAE, splits: Splits, spec: Spec = DOCUMENTS, **settings: Any) -> Evaluation:
+    chosen = SETTINGS.model_copy(update=settings)
+    return evaluate(vae, spec, VOCABULARY, splits, BOW, chosen)
+
+
+def of_images(vae: VAE, splits: Splits, spec: Spec = DYNAMIC) -> Evaluation:
+    return evaluate(vae, spec, Vocabulary(), splits, MLP, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def text_evaluation(text_vae: VAE, text_splits: Splits) -> Evaluation:
+    return evaluate(text_vae, DOCUMENTS, VOCABULARY, text_splits, BOW, SETTINGS, 12.5)
+
+
+@pytest.fixture(scope="module")
+def image_evaluation(image_vae: VAE, image_splits: Splits) -> Evaluation:
+    return of_images(image_vae, image_splits)
+
+
+class SamePosterior(nn.Module):
+    """The same means and a variance of one, whatever is read."""
+
+    def __init__(self, mean_Z: torch.Tensor) -> None:
+        super().__init__()
+        self.mean_Z = mean_Z
+
+    def forward(self, rows: torch.Tensor, generator: torch.Generator | None = None) -> Posterior:
+        mean_BZ = self.mean_Z.expand(rows.shape[0], -1)
+        return Posterior(mean_BZ, torch.zeros_like(mean_BZ))
+
+
+class LinearWords(nn.Module):
+    def __init__(self, weight_ZW: torch.Tensor, bias_W: torch.Tensor) -> None:
+        super().__init__()
+        self.weight_ZW = weight_ZW
+        self.bias_W = bias_W
+
+    def forward(self, z: torch.Tensor) -> Multinomial:
+        return Multinomial(z @ self.weight_ZW + self.bias_W)
+
+
+def collapsed_model(unigram_W: np.ndarray) -> VAE:
+    """Every posterior is the prior, and every document is drawn from the unigram."""
+    log_unigram_W = torch.tensor(np.log(unigram_W), dtype=torch.float32)
+    decoder = LinearWords(torch.zeros(3, len(unigram_W)), log_unigram_W)
+    return VAE(SamePosterior(torch.zeros(3)), decoder, latent=3)
+
+
+def repeatable(evaluation: Evaluation) -> dict[str, Any]:
+    """All scores but the measured times."""
+    probes = {
+        (name, key): value
+        for name, probe in evaluation.probes.items()
+        for key, value in probe.items()
+        if "seconds" not in key
+    }
+    return {**evaluation.scores, **probes}
+
+
+def test_a_collapsed_model_has_the_perplexity_of_the_unigram(text_splits: Splits) -> None:
+    test = text_splits["test"].arrays
+    dense = scipy.sparse.csr_matrix((test["counts"], test["indices"], test["indptr"])).toarray()
+    unigram_W = np.arange(1.0, len(TARGET) + 1)
+    counts_NW = np.pad(dense, ((0, 0), (0, len(TARGET) - dense.shape[1])))
+    nll_N = -counts_NW @ np.log(unigram_W / unigram_W.sum())
+    tokens_N = counts_NW.sum(1)
+
+    found = of_documents(collapsed_model(unigram_W), text_splits)
+    scores = found.scores
+    assert scores["rate_nats"] == 0
+    assert scores["distortion_nats"] == pytest.approx(nll_N.mean(), rel=1e-5)
+    assert scores["elbo_nats"] == pytest.approx(-nll_N.mean(), rel=1e-5)
+    assert scores["nll_is_nats"] == pytest.approx(nll_N.mean(), rel=1e-5)
+    for suffix in ("elbo", "is"):
+        per_document = math.exp((nll_N / tokens_N).mean())
+        assert scores[f"perplexity_doc_{suffix}"] == pytest.approx(per_document, rel=1e-5)
+        corpus = math.exp(nll_N.sum() / tokens_N.sum())
+        assert scores[f"perplexity_corpus_{suffix}"] == pytest.approx(corpus, rel=1e-5)
+    assert scores["active_units"] == 0
+    assert scores["mutual_information_nats"] == pytest.approx(0, abs=1e-9)
+    assert not found.active.any()
+
+
+def test_a_collapse_is_said_with_numbers_and_what_to_try(text_splits: Splits) -> None:
+    sentence = of_documents(collapsed_model(np.ones(len(TARGET))), text_splits).collapse
+    assert "0 of 3 latent dimensions are active" in sentence
+    assert "0.00 nats" in sentence
+    assert "objective.beta" in sentence
+
+
+def test_a_used_code_has_not_collapsed_unless_more_was_asked_for(
+    text_vae: VAE, text_splits: Splits, text_evaluation: Evaluation
+) -> None:
+    assert text_evaluation.scores["active_units"] >= 2
+    assert text_evaluation.collapse == ""
+    with_one_dead = int(text_evaluation.scores["active_units"]) + 1
+    beyond_the_latent = of_documents(text_vae, text_splits, min_active_units=99)
+    assert bool(beyond_the_latent.collapse) == (with_one_dead <= BOW.latent)
+
+
+def test_the_scores_hang_together(text_evaluation: Evaluation) -> None:
+    scores = text_evaluation.scores
+    rate, distortion = scores["rate_nats"], scores["distortion_nats"]
+    assert scores["elbo_nats"] == pytest.approx(-(rate + distortion))
+    assert scores["nll_is_nats"] < -scores["elbo_nats"]
+    assert scores["nll_is_samples"] == 5
+    assert rate == pytest.approx(text_evaluation.rate_per_dimension_nats.sum(), rel=1e-5)
+    together = scores["mutual_information_nats"] + scores["aggregate_kl_nats"]
+    assert together == pytest.approx(rate, abs=0.5)
+    assert scores["mutual_information_rows"] == scores["test_rows"] == 60
+    assert scores["active_units"] == text_evaluation.active.sum()
+
+
+def test_the_size_is_that_of_the_weights(text_vae: VAE, text_evaluation: Evaluation) -> None:
+    encoder = 14 * 16 + 16 + 16 * 6 + 6
+    decoder = 3 * 13 + 13
+    assert text_evaluation.scores["parameters"] == encoder + decoder
+    assert text_evaluation.scores["weights_bytes"] == 4 * (encoder + decoder)
+
+
+def test_probes_state_quality_and_cost(text_evaluation: Evaluation) -> None:
+    probes, scores = text_evaluation.probes, text_evaluation.scores
+    assert set(probes) == {"vae_mean", "tfidf", "lsa"}
+    for probe in probes.values():
+        assert probe["train_rows"] == 200
+        assert probe["accuracy"] > 0.8
+        assert probe["converged"] == 1
+        assert min(probe["microseconds_per_example"], probe["head_fit_seconds"]) > 0
+    assert [probes[name]["features"] for name in ("vae_mean", "tfidf", "lsa")] == [3, 14, 3]
+    assert probes["vae_mean"]["feature_fit_seconds"] == 12.5
+    assert scores["accuracy"] == probes["vae_mean"]["accuracy"]
+    assert scores["recall_macro"] == probes["vae_mean"]["recall_macro"]
+    assert scores["accuracy_tfidf"] == probes["tfidf"]["accuracy"]
+    assert scores["accuracy_lsa"] == probes["lsa"]["accuracy"]
+    right = text_evaluation.confusion["actual"] == text_evaluation.confusion["predicted"]
+    assert right.mean() == pytest.approx(scores["accuracy"])
+
+
+def test_unknown_training_seconds_are_left_out(text_vae: VAE, text_splits: Splits) -> None:
+    probes = of_documents(text_vae, text_splits).probes
+    assert "feature_fit_seconds" not in probes["vae_mean"]
+    assert "feature_fit_seconds" in probes["lsa"]
+
+
+def test_a_second_evaluation_is_the_same_and_leaves_the_global_generators_alone(
+    text_vae: VAE, text_splits: Splits, image_vae: VAE, image_splits: Splits
+) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = repeatable(of_documents(text_vae, text_splits)), of_images(image_vae, image_splits)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert repeatable(of_documents(text_vae, text_splits)) == first[0]
+    assert repeatable(of_images(image_vae, image_splits)) == repeatable(first[1])
+
+
+def test_another_seed_moves_the_samples(text_vae: VAE, text_splits: Splits) -> None:
+    first, second = (of_documents(text_vae, text_splits, seed=seed).scores for seed in (0, 1))
+    assert first["distortion_nats"] != second["distortion_nats"]
+    assert first["rate_nats"] == second["rate_nats"]
+
+
+def test_rows_out_of_scope_change_nothing(
+    text_vae: VAE, text_splits: Splits, text_evaluation: Evaluation
+) -> None:
+    strange = unlabelled(of_texts(["rare rare rare rare", "the"], np.zeros(2, int)))
+    widened = {}
+    for split, prepared in text_splits.items():
+        in_scope = np.arange(len(prepared.arrays["y"]) + 2) < len(prepared.arrays["y"])
+        widened[split] = joined(prepared, strange, in_scope=in_scope)
+    found = of_documents(text_vae, widened)
+    for name, value in repeatable(text_evaluation).items():
+        assert repeatable(found)[name] == pytest.approx(value), name
+
+
+def test_test_labels_choose_nothing(
+    text_vae: VAE, text_splits: Splits, text_evaluation: Evaluation
+) -> None:
+    wrong = (text_splits["test"].arrays["y"] + 1) % 3
+    shuffled = with_arrays(text_splits["test"], y=wrong)
+    found = of_documents(text_vae, {**text_splits, "test": shuffled})
+    assert list(found.confusion["predicted"]) == list(text_evaluation.confusion["predicted"])
+    assert found.scores["accuracy"] < 0.2
+
+
+def test_rows_without_a_label_are_encoded_but_not_probed(
+    text_vae: VAE, text_splits: Splits
+) -> None:
+    splits = {
+        split: joined(prepared, unlabelled(documents(10, 7)))
+        for split, prepared in text_splits.items()
+    }
+    found = of_documents(text_vae, splits)
+    assert found.scores["test_rows"] == 70
+    assert len(found.confusion) == 60
+    assert found.probes["vae_mean"]["train_rows"] == 200
+    assert "" in set(found.latent_map["label"])
+
+
+def test_without_labels_there_are_scores_but_no_probes(text_vae: VAE, text_splits: Splits) -> None:
+    splits = {split: unlabelled(prepared) for split, prepared in text_splits.items()}
+    found = of_documents(text_vae, splits, DOCUMENTS.model_copy(update={"classes": ()}))
+    assert found.probes == {}
+    assert not [name for name in found.scores if "accuracy" in name or "macro" in name]
+    assert list(found.confusion.columns) == ["actual", "predicted"]
+    assert found.confusion.empty
+    assert set(found.latent_map["label"]) == {""}
+    assert found.neighbours[0].label == ""
+
+
+def test_one_class_in_training_gives_no_probe(text_vae: VAE, text_splits: Splits) -> None:
+    alone = with_arrays(text_splits["train"], y=np.zeros(200, dtype=np.int64))
+    assert of_documents(text_vae, {**text_splits, "train": alone}).probes == {}
+
+
+def test_documents_without_a_target_word_have_no_perplexity(
+    text_vae: VAE, text_splits: Splits, text_evaluation: Evaluation
+) -> None:
+    mute = of_texts(["rare", "rare rare", "unknown"], np.zeros(3, int))
+    found = of_documents(text_vae, {**text_splits, "test": joined(text_splits["test"], mute)})
+    assert found.scores["test_rows"] == 63
+    assert found.scores["documents_scored"] == text_evaluation.scores["documents_scored"] == 60
+    only_mute = of_documents(text_vae, {**text_splits, "test": mute})
+    assert only_mute.scores["documents_scored"] == 0
+    assert "perplexity_doc_elbo" not in only_mute.scores
+
+
+@pytest.mark.parametrize("with_text", [True, False], ids=["texts", "ready counts"])
+def test_test_rows_that_stand_in_train_are_counted_and_left_out(
+    text_vae: VAE, text_splits: Splits, with_text: bool
+) -> None:
+    copied = text_splits["train"].table["text"][:20].str.upper() + " "
+    wrong = (text_splits["train"].arrays["y"][:20] + 1) % 3
+    test = joined(text_splits["test"], of_texts(list(copied), wrong))
+    splits: Splits = {**text_splits, "test": test}
+    apart = of_documents(text_vae, text_splits).scores
+    if not with_text:
+        splits = {split: replace(p, table=p.table[["row"]]) for split, p in splits.items()}
+    found = of_documents(text_vae, splits)
+    if with_text:
+        assert found.scores["test_rows_also_in_train"] == 20 + apart["test_rows_also_in_train"]
+    else:
+        assert found.scores["test_rows_also_in_train"] >= 20
+        assert found.neighbours == []
+    assert found.scores["accuracy"] < found.scores["accuracy_unseen"]
+    assert found.scores["accuracy_unseen"] == pytest.approx(apart["accuracy_unseen"], abs=0.1)
+
+
+def test_a_split_with_nothing_in_scope_is_refused(text_vae: VAE, text_splits: Splits) -> None:
+    nothing = with_arrays(text_splits["test"], in_scope=np.zeros(60, dtype=bool))
+    with pytest.raises(DataError, match=r"test split of 'topics' has no row in scope"):
+        of_documents(text_vae, {**text_splits, "test": nothing})
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_a_score_that_is_not_finite_is_named(text_splits: Splits, part: str) -> None:
+    vae = build.model(DOCUMENTS, VOCABULARY, BOW, seed=0).eval()
+    with torch.no_grad():
+        next(getattr(vae, part).parameters()).fill_(float("nan"))
+    with pytest.raises(NumericalError, match="elbo_nats is nan"):
+        of_documents(vae, text_splits)
+
+
+def test_terms_rise_and_fall_with_the_decoders_weights(text_splits: Splits) -> None:
+    weight_ZW = torch.zeros(3, 13)
+    weight_ZW[1] = torch.arange(13.0).roll(5)
+    encoder = SamePosterior(torch.tensor([0.1, 3.0, 0.2]))
+    vae = VAE(encoder, LinearWords(weight_ZW, torch.arange(13.0)), latent=3)
+    dimensions = of_documents(vae, text_splits).dimensions
+    first = dimensions[0]
+    assert first.index == 1
+    assert first.rising == tuple(WORDS[index] for index in (4, 3, 2, 1, 0, 12, 11, 10))
+    assert first.falling == tuple(WORDS[index] for index in (5, 6, 7, 8, 9, 10, 11, 12))
+    assert first.rate_nats == pytest.approx(0.5 * 3.0**2)
+    assert [dimension.index for dimension in dimensions] == [1, 2, 0]
+
+
+def test_the_nearest_text_of_a_copy_is_its_original(text_vae: VAE, text_splits: Splits) -> None:
+    copies = of_texts(list(text_splits["train"].table["text"][:30]), np.zeros(30, int))
+    found = of_documents(text_vae, {**text_splits, "test": copies}).neighbours
+    assert len(found) == 5
+    for neighbours in found:
+        texts = [text for text, _, _ in neighbours.nearest]
+        cosines = [cosine for _, _, cosine in neighbours.nearest]
+        assert len(set(texts)) == 3
+        assert cosines == sorted(cosines, reverse=True)
+        assert cosines[0] == pytest.approx(1.0, abs=1e-5)
+        assert sorted(neighbours.text.split()) in [sorted(text.split()) for text in texts]
+
+
+def test_the_map_keeps_every_class_of_a_large_split(text_vae: VAE, text_splits: Splits) -> None:
+    many = documents(2_400, 5)
+    y = np.where(np.arange(2_400) < 3, 2, np.arange(2_400) % 2)
+    found = of_documents(text_vae, {**text_splits, "test": with_arrays(many, y=y)}).latent_map
+    assert len(found) == 2_000
+    assert {"bank", "food", "sport"} == set(found["label"])
+
+
+def test_the_map_holds_the_first_principal_components(
+    text_splits: Splits, text_vae: VAE, text_evaluation: Evaluation
+) -> None:
+    examples = build.examples(DOCUMENTS, VOCABULARY, text_splits["test"].arrays, BOW)
+    with torch.no_grad():
+        mean_NZ = text_vae.encode(examples.batch(torch.arange(60)).input).mean.numpy()
+    expected = PCA(2).fit_transform(mean_NZ).std(0)
+    found = text_evaluation.latent_map[["x", "y"]].to_numpy().std(0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_one_latent_dimension_still_has_a_map(text_splits: Splits) -> None:
+    narrow = BOW.model_copy(update={"latent": 1})
+    vae = build.model(DOCUMENTS, VOCABULARY, narrow, seed=0).eval()
+    found = evaluate(vae, DOCUMENTS, VOCABULARY, text_splits, narrow, SETTINGS)
+    assert (found.latent_map["y"] == 0).all()
+    assert found.latent_map["x"].std() > 0
+    assert found.probes["lsa"]["features"] == 1
+
+
+def test_images_are_scored_in_bits_and_squared_error(
+    image_evaluation: Evaluation, image_splits: Splits
+) -> None:
+    scores = image_evaluation.scores
+    assert scores["bits_per_dim"] == pytest.approx(-scores["elbo_nats"] / 64 / math.log(2))
+    assert 0 < scores["mse_pixel"] < 0.25
+    assert not [name for name in scores if name.startswith(("perplexity", "test_rows_"))]
+    assert set(image_evaluation.probes) == {"vae_mean", "pixels", "pca"}
+    assert image_evaluation.probes["pixels"]["features"] == 64
+    assert image_evaluation.dimensions == []
+    assert image_evaluation.neighbours == []
+
+
+def test_principal_components_are_scikit_learns_on_the_pixels_in_train(
+    image_splits: Splits,
+) -> None:
+    vae = build.model(DIGITS, Vocabulary(), MLP, seed=0).eval()
+    x_train, x_test = (
+        image_splits[split].arrays["x"].reshape(-1, 64) / 16 for split in ("train", "test")
+    )
+    pca = PCA(4).fit(x_train)
+    expected = np.square(pca.inverse_transform(pca.transform(x_test)) - x_test).mean()
+    found = of_images(vae, image_splits, DIGITS).scores
+    assert found["mse_pixel_pca"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_images_without_labels_have_no_probe(image_vae: VAE, image_splits: Splits) -> None:
+    splits = {split: unlabelled(prepared) for split, prepared in image_splits.items()}
+    found = of_images(image_vae, splits)
+    assert found.probes == {}
+    assert "mse_pixel_pca" in found.scores
+    assert found.gallery is not None
+
+
+def test_the_gallery_shows_test_images_and_what_the_decoder_makes_of_codes(
+    image_vae: VAE, image_splits: Splits, image_evaluation: Evaluation
+) -> None:
+    gallery = image_evaluation.gallery
+    assert gallery is not None
+    assert gallery.originals.shape == gallery.reconstructions.shape == (16, 1, 8, 8)
+    assert gallery.prior_samples.shape == (32, 1, 8, 8)
+    assert gallery.traversal.shape == (4, 7, 1, 8, 8)
+    rates = image_evaluation.rate_per_dimension_nats
+    assert gallery.traversal_dimensions == tuple(np.argsort(-rates))
+    assert set(np.unique(gallery.originals)) == {0.0, 1.0}
+    for decoded in (gallery.reconstructions, gallery.prior_samples, gallery.traversal):
+        assert 0 <= decoded.min() <= decoded.max() <= 1
+    np.testing.assert_allclose(gallery.traversal[:, 3], gallery.traversal[:1, 3].repeat(4, 0))
+    code = torch.zeros(1, 4)
+    code[0, gallery.traversal_dimensions[0]] = -3.0
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            gallery.traversal[0, 0], image_vae.decode(code).mean[0].numpy(), atol=1e-6
+        )
+
+
+def test_caps_hold_the_rows_of_heads_and_features(
+    image_vae: VAE, image_splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latentops.evaluation.baselines._PIXELS", 64 * 120)
+    monkeypatch.setattr("latentops.evaluation.scores._INFORMATION_ROWS", 30)
+    found = of_images(image_vae, image_splits)
+    assert {probe["train_rows"] for probe in found.probes.values()} == {120}
+    assert found.scores["mutual_information_rows"] == 30
+    assert found.scores["test_rows"] == 100
+
+
+def test_settings_refuse_no_samples() -> None:
+    with pytest.raises(ValueError, match="importance_samples"):
+        Settings(importance_samples=0)
+
+
+def test_data_of_another_kind_than_the_model_are_refused(
+    text_vae: VAE, text_splits: Splits
+) -> None:
+    with pytest.raises(SettingsError, match="mlp"):
+        evaluate(text_vae, DOCUMENTS, VOCABULARY, text_splits, MLP, SETTINGS)
