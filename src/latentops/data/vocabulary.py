@@ -179,10 +179,10 @@ def _no_term(documents: int, found: int, settings: Choice) -> DataError:
             "Set data.words: true, or data.characters: [2, 5]."
         )
     if found == 0:
-        hint = (
-            "" if settings.characters else " Character n-grams see more: data.characters: [2, 5]."
+        return DataError(
+            f"None of the {documents} training texts holds a letter or a digit. Check "
+            "data.text_column, or take n-grams of any characters: data.characters: [2, 5]."
         )
-        return DataError(f"None of the {documents} training texts holds a letter or digit.{hint}")
     return DataError(
         f"None of the {found} terms in {documents} training texts stands in "
         f"{settings.min_documents} of them. Lower data.min_documents, or bring more texts."

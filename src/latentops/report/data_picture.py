@@ -107,7 +107,7 @@ def _draw_lengths(axes: Axes, histogram: Report) -> None:
 
 
 def _draw_coverage(axes: Axes, vocabulary: Report) -> None:
-    """Dark: terms in the target, which the decoder gives back; light: only the encoder reads them."""
+    """Dark: terms in the target, which the decoder gives back; light: the encoder reads them."""
     axes.set_title("Share of all terms kept")
     for place, (split, color) in enumerate(SPLIT_COLORS.items()):
         known, target = vocabulary["known_share"][split], vocabulary["target_share"][split]
