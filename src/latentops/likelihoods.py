@@ -4,7 +4,6 @@ Shapes: B examples, V words; x is [B, *event]. Parameters are [..., B, *event]: 
 dimensions are samples of z, and one x is compared with each of them.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,6 +118,4 @@ class Multinomial:
 
 def _sum_event(values: Tensor, x: Tensor) -> Tensor:
     """Sum [..., B, *event] to [..., B], the event being that of x [B, *event]."""
-    return values.reshape(*values.shape[: values.dim() - x.dim() + 1], math.prod(x.shape[1:])).sum(
-        -1
-    )
+    return values.flatten(start_dim=1 - x.dim()).sum(-1)
