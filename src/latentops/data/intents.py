@@ -71,14 +71,13 @@ class Cast:
 
 @dataclass(frozen=True)
 class Manner:
-    """The factors of an utterance that its intent leaves open."""
+    """How it is said, whatever the intent."""
 
     person: str
     tense: str
     polarity: str
     politeness: str
     form: str
-    typo: bool
 
 
 Draw = Callable[[random.Random, Sequence[str]], str]
@@ -116,8 +115,9 @@ _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 def generate(seed: int, utterances: int = 12_000) -> pd.DataFrame:
     """Columns: text, label, in_scope, `FACTORS`, and slots as JSON {slot: [fillers]}.
 
-    Label, domain and intent are null where `in_scope` is false. The other factors are drawn
-    independently of the intent and of each other.
+    Label, domain and intent are null where `in_scope` is false. No other factor depends on the
+    intent; how person, tense and polarity are spread depends on the form. A question whether
+    something was done, and a wish that it were, carry the intent of doing it.
     """
     rng = random.Random(seed)
     return pd.DataFrame([_row(rng) for _ in range(utterances)])
@@ -127,21 +127,23 @@ def _row(rng: random.Random) -> dict[str, object]:
     domain, name, intent = _topic(rng)
     manner = _manner(rng)
     slots: Slots = {}
-    text = _spell(rng, _sentence(rng, intent, manner, slots), manner)
+    plain = _shorten(rng, _sentence(rng, intent, manner, slots))
+    typed = _mistype(rng, plain) if _chance(rng, TYPO_SHARE) else plain
     return {
-        "text": text,
+        "text": _punctuate(rng, typed, manner.form),
         "label": name,
         "in_scope": name is not None,
         "domain": domain,
         "intent": name,
         **vars(manner),
+        "typo": typed != plain,
         "slots": json.dumps(slots, sort_keys=True),
     }
 
 
 def _topic(rng: random.Random) -> tuple[str | None, str | None, Intent]:
     if _chance(rng, OUT_OF_SCOPE_SHARE):
-        return None, None, OUT_OF_SCOPE
+        return None, None, _pick(rng, OUT_OF_SCOPE)
     domain = _pick(rng, tuple(DOMAINS))
     name = _pick(rng, tuple(DOMAINS[domain]))
     return domain, name, DOMAINS[domain][name]
@@ -155,7 +157,6 @@ def _manner(rng: random.Random) -> Manner:
         polarity=_draw(rng, POLARITIES[form]),
         politeness=_draw(rng, MANNERS),
         form=form,
-        typo=_chance(rng, TYPO_SHARE),
     )
 
 
@@ -274,16 +275,16 @@ def _agree(verb: str, number: int) -> str:
     return _AGREEMENT.get(verb, (verb, f"{verb}s", verb))[number]
 
 
-def _spell(rng: random.Random, text: str, manner: Manner) -> str:
-    """Write as people type: shorthand, slips, and now and then a capital and a full stop."""
+def _shorten(rng: random.Random, text: str) -> str:
+    """Leave out what thumbs leave out: letters, and apostrophes."""
     if _chance(rng, SHORTHAND_SHARE):
         text = " ".join(SHORTHAND.get(word, word) for word in text.split())
-    if _chance(rng, NO_APOSTROPHE_SHARE):
-        text = text.replace("'", "")
-    if manner.typo:
-        text = _mistype(rng, text)
+    return text.replace("'", "") if _chance(rng, NO_APOSTROPHE_SHARE) else text
+
+
+def _punctuate(rng: random.Random, text: str, form: str) -> str:
     if _chance(rng, FULL_STOP_SHARE):
-        text += "?" if manner.form == "question" else _pick(rng, (".", ".", "!"))
+        text += "?" if form == "question" else _pick(rng, (".", ".", "!"))
     return text[0].upper() + text[1:] if _chance(rng, CAPITAL_SHARE) else text
 
 
@@ -316,7 +317,7 @@ def _slip(rng: random.Random, word: str) -> str:
 def _neighbour(rng: random.Random, letter: str) -> str:
     row = next((row for row in _KEYBOARD if letter in row), letter)
     at = row.index(letter)
-    return _pick(rng, (row[max(at - 1, 0)], row[min(at + 1, len(row) - 1)]))
+    return _pick(rng, row[max(at - 1, 0) : at] + row[at + 1 : at + 2] or letter)
 
 
 def _pick(rng: random.Random, options: Sequence[T]) -> T:
@@ -325,7 +326,8 @@ def _pick(rng: random.Random, options: Sequence[T]) -> T:
 
 def _prefer(rng: random.Random, options: Sequence[T]) -> T:
     """The first of the options most often: of two with 0.87, of ten with 0.63."""
-    return options[int(rng.random() ** 5 * len(options))]
+    u = rng.random()
+    return options[int(u * u * u * u * u * len(options))]  # u**5 is not the same bits everywhere
 
 
 def _draw(rng: random.Random, shares: Mapping[str, float]) -> str:
