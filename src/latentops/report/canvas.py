@@ -91,8 +91,8 @@ def save(figure: Figure, path: Path) -> None:
 def shown(names: Sequence[str]) -> dict[str, str]:
     """What stands for each name in a picture, where one name never becomes another.
 
-    A name that is too long or has line breaks is cut and numbered by its place in `names`; one
-    that the font cannot write is its number alone.
+    A name that is too long, has line breaks or a # is cut and numbered by its place in `names`;
+    one that the font cannot write is its number alone.
     """
     return {name: _shown(name, place) for place, name in enumerate(names, start=1)}
 
@@ -101,7 +101,7 @@ def _shown(name: str, place: int) -> str:
     line = " ".join(name.split())
     if not _glyphs().issuperset(map(ord, line)):
         return f"#{place}"
-    if line == name and len(name) <= LONGEST_NAME:
+    if line == name and len(name) <= LONGEST_NAME and "#" not in name:
         return name
     return f"{line[: LONGEST_NAME - 7]}… #{place}"
 

@@ -211,7 +211,7 @@ def confusion(facts: Facts) -> Section | None:
         (actual, predicted, f"{count:,}", f"{100 * count / counts.loc[actual].sum():.0f} %")
         for actual, predicted, count in pictures.most_confused(counts)[:MOST_CONFUSIONS]
     )
-    header = ("Actual", "Taken for", "Examples", "Share of actual")
+    header = ("Actual", "Taken for", "Examples", "Share")
     table = Table(header, rows, frozenset({2, 3}), caption="Most frequent confusions")
     picture = _confusion_picture(facts, pairs.apply(lambda names: names.map(facts.shown)))
     return Section("Confusions", (picture, table) if rows else (picture,))

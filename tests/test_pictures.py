@@ -1,0 +1,266 @@
+"""Pictures show the values they were given, in the same bytes each time, whatever the names."""
+
+import io
+import struct
+import subprocess
+import sys
+from collections import Counter
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import report_samples as samples
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+from sklearn.metrics import confusion_matrix
+
+from latentops.report import canvas, images, pictures
+
+
+def blobs(labels: int, each: int = 20) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(labels, 2)) * 9
+    return pd.DataFrame(
+        {
+            "x": (centres[:, :1] + rng.normal(size=(labels, each))).ravel(),
+            "y": (centres[:, 1:] + rng.normal(size=(labels, each))).ravel(),
+            "label": np.repeat([f"class {label:03d}" for label in range(labels)], each),
+        }
+    )
+
+
+def predictions(classes: int, each: int = 4, wrong: float = 0.3) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    actual = np.repeat(np.arange(classes), each)
+    guess = np.where(
+        rng.random(len(actual)) < wrong, rng.integers(classes, size=len(actual)), actual
+    )
+    names = np.array([f"class {index:03d}" for index in range(classes)])
+    return pd.DataFrame({"actual": names[actual], "predicted": names[guess]})
+
+
+def bars(table: list[tuple[str, float, bool]]) -> pd.DataFrame:
+    rows = [(name, accuracy, "8 features, 1 s", ours) for name, accuracy, ours in table]
+    return pd.DataFrame(rows, columns=["name", "accuracy", "note", "ours"])
+
+
+GALLERY = samples.digits().evaluation.gallery
+assert GALLERY is not None
+FIGURES = {
+    "training": lambda: pictures.training_curves(samples.curve(), 9),
+    "rate": lambda: pictures.rate_per_dimension(np.array([0.1, 2.0]), np.array([False, True])),
+    "map": lambda: pictures.latent_map(blobs(12)),
+    "confusion": lambda: pictures.confusion(predictions(5)),
+    "probes": lambda: pictures.probes(bars([("VAE", 0.8, True), ("LSA", 0.9, False)])),
+    "reconstructions": lambda: images.reconstructions(GALLERY.originals, GALLERY.reconstructions),
+    "samples": lambda: images.samples(GALLERY.prior_samples),
+    "traversal": lambda: images.traversal(GALLERY.traversal, GALLERY.traversal_dimensions),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_picture_has_the_same_bytes_each_time_whatever_the_matplotlibrc(name):
+    first = canvas.png(FIGURES[name]())
+    with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "pink", "savefig.dpi": 9}):
+        assert canvas.png(FIGURES[name]()) == first
+    assert struct.unpack(">I", first[16:20]) == (canvas.WIDTH_INCHES * canvas.PIXELS_PER_INCH,)
+    assert b"Software" not in first
+    assert b"tIME" not in first
+
+
+def test_a_saved_picture_is_its_bytes(tmp_path):
+    figure = FIGURES["rate"]()
+    canvas.save(figure, tmp_path / "new" / "rate.png")
+    assert (tmp_path / "new" / "rate.png").read_bytes() == canvas.png(figure)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["rate.png"]
+
+
+def test_reporting_loads_neither_torch_nor_pyplot_nor_mlflow():
+    code = (
+        "import sys, latentops.report.page as page\n"
+        "from latentops.report import canvas\n"
+        "canvas.png(canvas.blank(1.0))\n"
+        "print([name for name in ('torch', 'mlflow', 'matplotlib.pyplot') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_training_curves_show_the_columns_and_mark_the_best_epoch():
+    curve = samples.curve()
+    elbo, distortion, rate, beta = pictures.training_curves(curve, best_epoch=9).axes
+    for axes, quantity in ((elbo, "elbo"), (distortion, "distortion"), (rate, "rate")):
+        drawn = {line.get_label(): line.get_ydata() for line in axes.lines}
+        assert list(drawn["train"]) == list(curve[f"train_{quantity}_nats"])
+        assert list(drawn["valid"]) == list(curve[f"valid_{quantity}_nats"])
+        assert set(drawn["best epoch"]) == {0, 1}
+        assert set(axes.lines[-1].get_xdata()) == {9}
+    assert list(beta.lines[0].get_ydata()) == list(curve["beta"])
+
+
+def test_one_epoch_is_a_visible_point():
+    lines = pictures.training_curves(samples.curve(1), best_epoch=1).axes[0].lines
+    assert [line.get_marker() for line in lines[:2]] == ["o", "o"]
+
+
+def test_rates_fall_from_the_left_and_active_units_have_the_colour():
+    rate, active = np.array([0.1, 2.0, 0.5]), np.array([False, True, True])
+    axes = pictures.rate_per_dimension(rate, active).axes[0]
+    drawn = sorted(
+        (bar.get_center()[0], bar.get_height(), to_hex(bar.get_facecolor())) for bar in axes.patches
+    )
+    assert [height for _, height, _ in drawn] == [2.0, 0.5, 0.1]
+    assert [color == canvas.BLUE.lower() for _, _, color in drawn] == [True, True, False]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["z1", "z2", "z0"]
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_all_dimensions_may_be_active_or_none_of_many(active):
+    canvas.png(pictures.rate_per_dimension(np.full(500, 1e-9), np.full(500, active)))
+
+
+def test_few_labels_get_a_legend_in_their_colours():
+    figure = pictures.latent_map(blobs(3))
+    legend = figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "class 000",
+        "class 001",
+        "class 002",
+    ]
+
+
+def test_many_labels_are_written_at_their_medians_without_overlap():
+    points = blobs(150)
+    figure = pictures.latent_map(points)
+    texts = figure.axes[0].texts
+    boxes = [text.get_window_extent() for text in texts]
+    assert not figure.legends
+    assert 5 <= len(texts) <= pictures.MOST_NAMES_ON_MAP
+    assert not any(a.overlaps(b) for place, a in enumerate(boxes) for b in boxes[:place])
+    medians = points.groupby("label")[["x", "y"]].median()
+    for text in texts:
+        assert text.get_position() == pytest.approx(tuple(medians.loc[text.get_text()]))
+
+
+def test_a_map_without_labels_is_a_density_that_counts_every_point():
+    points = blobs(3).assign(label=None)
+    (cells,) = pictures.latent_map(points).axes[0].collections
+    assert cells.get_array().sum() == len(points)
+
+
+def test_points_without_a_label_stay_grey_beside_others():
+    points = blobs(2)
+    points.loc[:4, "label"] = None
+    grey, first, second = pictures.latent_map(points).axes[0].collections
+    assert [len(dots.get_offsets()) for dots in (grey, first, second)] == [5, 15, 20]
+
+
+@pytest.mark.parametrize("labels", [0, 1, 20])
+def test_a_collapsed_map_is_still_drawn(labels):
+    names = [f"c{index % labels}" if labels else None for index in range(40)]
+    canvas.png(pictures.latent_map(pd.DataFrame({"x": 0.0, "y": 0.0, "label": names})))
+
+
+@pytest.mark.parametrize("classes", [2, 12, 13, 25, 26, 300])
+def test_a_confusion_matrix_of_any_size_shows_shares_of_the_actual_class(classes):
+    pairs = predictions(classes)
+    drawn = pictures.confusion(pairs).axes[0]
+    names = [text.get_text() for text in drawn.get_yticklabels()]
+    truth = confusion_matrix(
+        pairs["actual"],
+        pairs["predicted"],
+        labels=sorted(set(pairs.to_numpy().ravel())),
+        normalize="true",
+    )
+    chosen = np.searchsorted(sorted(set(pairs["actual"])), names)
+    np.testing.assert_allclose(drawn.images[0].get_array(), truth[np.ix_(chosen, chosen)])
+    assert len(names) == (classes if classes <= 25 else pictures.MOST_CLASSES_IN_BLOCK)
+
+
+def test_of_many_classes_the_block_holds_the_most_frequent_confusions():
+    pairs = predictions(150, wrong=0.0)
+    slips = pd.DataFrame({"actual": ["class 140"] * 3, "predicted": ["class 007"] * 3})
+    counts = pictures.confusion_counts(pd.concat([pairs, slips]))
+    assert {"class 140", "class 007"} <= set(pictures.classes_in_picture(counts))
+    assert len(pictures.classes_in_picture(counts)) == pictures.MOST_CLASSES_IN_BLOCK
+
+
+def test_confusions_are_counted_and_the_most_frequent_comes_first():
+    pairs = predictions(6, each=30)
+    truth = Counter(
+        (row.actual, row.predicted) for row in pairs.itertuples() if row.actual != row.predicted
+    )
+    found = pictures.most_confused(pictures.confusion_counts(pairs))
+    assert {(actual, predicted): count for actual, predicted, count in found} == dict(truth)
+    assert [count for *_, count in found] == sorted(truth.values(), reverse=True)
+
+
+def test_a_class_that_is_never_predicted_or_never_actual_has_its_row():
+    pairs = pd.DataFrame({"actual": ["a", "a"], "predicted": ["b", "a"]})
+    counts = pictures.confusion_counts(pairs)
+    assert counts.to_numpy().tolist() == [[1, 1], [0, 0]]
+    canvas.png(pictures.confusion(pairs))
+
+
+def test_probe_bars_have_the_length_of_the_accuracy():
+    axes = pictures.probes(bars([("A", 0.0, False), ("B", 1.0, True), ("C", 0.25, False)])).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.0, 0.25, 1.0]
+    assert to_hex(axes.patches[2].get_facecolor()) == canvas.BLUE.lower()
+    assert [text.get_text() for text in axes.texts] == ["0.0%", "25.0%", "100.0%"]
+
+
+def test_originals_stand_above_their_reconstructions():
+    ones, zeros = np.ones((3, 1, 4, 4)), np.zeros((3, 1, 4, 4))
+    axes = images.reconstructions(ones, zeros).axes[0]
+    paper = axes.images[0].get_array()
+    assert (paper[:4, :4] == 1).all()
+    assert (paper[5:, :4] == 0).all()
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["original", "returned"]
+
+
+def test_a_mosaic_keeps_every_pixel_in_its_place_on_white():
+    rng = np.random.default_rng(0)
+    grey, colour = rng.random((2, 1, 3, 5)), rng.random((1, 3, 3, 5))
+    paper = images.mosaic([grey, np.repeat(colour, 1, axis=0)])
+    assert paper.shape == (7, 11, 3)
+    for channel in range(3):
+        np.testing.assert_array_equal(paper[:3, :5, channel], grey[0, 0])
+        np.testing.assert_array_equal(paper[:3, 6:, channel], grey[1, 0])
+        np.testing.assert_array_equal(paper[4:, :5, channel], colour[0, channel])
+    assert (paper[3] == 1).all()
+    assert (paper[:, 5] == 1).all()
+    assert (paper[4:, 6:] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["$x^{", "a_b$", "\\frac", samples.HOSTILE, samples.CHINESE, "", "नमस्ते 🙂"]
+)
+def test_any_name_can_be_drawn(name):
+    shown = canvas.shown([name, "other"])
+    pairs = pd.DataFrame({"actual": [name, "other"], "predicted": ["other", name]})
+    canvas.png(pictures.confusion(pairs.apply(lambda names: names.map(shown))))
+
+
+@given(st.lists(st.text(max_size=40) | st.text("#12 …", max_size=5), unique=True, max_size=12))
+def test_no_two_names_look_the_same_and_all_fit(names):
+    shown = canvas.shown(names)
+    assert len(set(shown.values())) == len(names)
+    assert max(map(len, shown.values()), default=0) <= canvas.LONGEST_NAME
+    for name, short in shown.items():
+        assert short == name or "#" in short
+
+
+def test_ordinary_names_are_left_alone():
+    names = ["talk.politics.mideast", "Grüße", "привет", "book_flight"]
+    assert canvas.shown(names) == {name: name for name in names}
+    assert canvas.shown([samples.CHINESE])[samples.CHINESE] == "#1"
+
+
+def test_bytes_are_a_png():
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(canvas.png(FIGURES["confusion"]())))
+    picture.verify()
+    assert picture.format == "PNG"

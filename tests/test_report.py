@@ -1,0 +1,399 @@
+"""The report says what was found, escapes what people wrote, and needs nothing but itself."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from html import escape, unescape
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+import pytest
+import report_samples as samples
+import scipy.stats
+import yaml
+
+from latentops.report import finding, html, markdown, page
+from latentops.report.document import Document, Noted, Picture, Section, Table, Text, Warned
+from latentops.report.glossary import METRICS, feature_title, metric, plain_text, value_text
+
+ROOT = Path(__file__).resolve().parents[1]
+FACTS = {"digits": samples.digits, "hostile": samples.hostile, "unlabelled": samples.unlabelled}
+WIDTHS = (360, 390)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+
+@cache
+def composed(name: str) -> Document:
+    """Drawn once for all tests."""
+    return page.compose(FACTS[name]())
+
+
+class Reader(HTMLParser):
+    """What a browser would find: tags with attributes, text, and whether every tag is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(params=FACTS)
+def document(request: pytest.FixtureRequest) -> Document:
+    return composed(request.param)
+
+
+def pictures_of(document: Document) -> list[Picture]:
+    return [
+        block
+        for section in document.sections
+        for block in section.blocks
+        if isinstance(block, Picture)
+    ]
+
+
+def said(document: Document) -> str:
+    return " ".join(Reader(html.render(document)).text)
+
+
+def test_the_page_needs_nothing_but_itself(document):
+    reader = Reader(html.render(document))
+    assert {tag for tag, _ in reader.tags}.isdisjoint(
+        {"script", "link", "iframe", "object", "base"}
+    )
+    for _, attributes in reader.tags:
+        assert attributes.get("src", "data:image/png;base64,").startswith("data:image/png;base64,")
+        assert attributes.get("href", "#").startswith("#")
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+    assert "url(" not in html.render(document)
+    assert "default-src 'none'" in html.render(document)
+
+
+def test_headings_pictures_and_tables_can_be_read_aloud(document):
+    reader = Reader(html.render(document))
+    assert [tag for tag, _ in reader.tags if tag in ("h1", "h2")] == ["h1"] + ["h2"] * len(
+        document.sections
+    )
+    ids = [attributes["id"] for _, attributes in reader.tags if attributes.get("id")]
+    assert len(set(ids)) == len(ids)
+    assert {attributes["href"] for attributes in reader.all("a")} == {f"#{name}" for name in ids}
+    assert len(reader.all("img")) == len(pictures_of(document))
+    assert all(attributes["alt"] for attributes in reader.all("img"))
+    assert all(attributes["scope"] == "col" for attributes in reader.all("th"))
+    assert all(
+        attributes["aria-label"]
+        for attributes in reader.all("div")
+        if attributes.get("role") == "region"
+    )
+
+
+def test_text_that_is_code_elsewhere_is_only_text_here():
+    document = composed("hostile")
+    page_text = html.render(document)
+    assert "<script" not in page_text
+    assert "<script>alert(1)</script>|" in said(document)
+    for line in markdown.render(document, PurePosixPath("p")).splitlines():
+        assert "<script" not in line
+
+
+def test_markdown_tables_have_as_many_cells_in_each_row_as_in_their_header(document):
+    text = markdown.render(document, PurePosixPath("pictures"))
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        cells = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(cells) == 1
+
+
+def test_markdown_escapes_give_the_text_back():
+    text = "a|b *c* _d_ `e` [f](g) <h> &amp; \\ $i$ ~j~ #k"
+    escaped = markdown.escaped(f"{text}\n\nsecond")
+    assert unescape(re.sub(r"\\(.)", r"\1", escaped)) == f"{text} second"
+    assert not re.search(r"(?<!\\)[|*_`\[\]$~#]", escaped)
+    assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", escaped)
+
+
+def test_page_and_text_say_the_same(document):
+    text = unescape(re.sub(r"\\(.)", r"\1", markdown.render(document, PurePosixPath("p"))))
+    for block in (*document.opening, *(b for section in document.sections for b in section.blocks)):
+        if isinstance(block, Text | Warned):
+            assert " ".join(block.text.split()) in text
+        if isinstance(block, Picture):
+            assert " ".join(block.alt.split()) in text
+            assert f"(p/{block.name}.png)" in text
+        if isinstance(block, Table):
+            for cell in (cell for row in block.rows for cell in row):
+                assert " ".join((cell.text if isinstance(cell, Noted) else cell).split()) in text
+
+
+def test_the_order_is_the_finding_first_and_the_lineage_last():
+    titles = [section.title for section in composed("digits").sections]
+    assert titles == [
+        "Scores",
+        "Features for a classifier",
+        "Images",
+        "Latent space",
+        "Confusions",
+        "Training",
+        "Data",
+        "Lineage",
+    ]
+    assert said(composed("digits")).index("94.0 %") < said(composed("digits")).index("ELBO")
+
+
+def test_synthetic_data_and_a_collapse_are_said_before_any_section():
+    warned = [block for block in composed("hostile").opening if isinstance(block, Warned)]
+    assert len(warned) == 1
+    assert warned[0].text.startswith("Collapsed")
+    opening = html.render(composed("hostile")).partition("<nav")[0]
+    assert "(synthetic)" in opening
+    assert "This data is synthetic" in opening
+    assert "synthetic" not in said(composed("digits"))
+
+
+def test_without_labels_the_finding_is_the_elbo():
+    document = composed("unlabelled")
+    assert "A test example costs 40.2 nats: 15.9 for its code and 24.3" in said(document)
+    titles = [section.title for section in document.sections]
+    assert "Confusions" not in titles
+    assert "Features for a classifier" not in titles
+
+
+def test_beta_is_the_one_that_training_ended_with():
+    facts = samples.digits()
+    assert "A VAE of 8 latent dimensions" in said(page.compose(facts))
+    beta = replace(facts, curve=facts.curve.assign(beta=facts.curve["beta"] * 4))
+    assert "A β-VAE (β = 4) of 8 latent dimensions" in said(page.compose(beta))
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [(0.95, "loses 15.0 points"), (0.60, "gains 20.0 points"), (0.81, "no clear difference")],
+)
+def test_the_finding_is_honest_about_each_rival(other, verdict):
+    probes = {"vae_mean": {"accuracy": 0.8}, "tfidf": {"accuracy": other}}
+    sentence = finding.sentence(probes, {}, test_examples=1000)
+    assert "puts 80.0 % of the 1,000 test examples" in sentence
+    assert f"{100 * other:.1f} % from TF-IDF" in sentence
+    assert verdict in sentence
+
+
+def test_the_finding_names_every_rival_but_does_not_take_joined_features_for_ours():
+    probes = {name: {"accuracy": 0.5} for name in ("tfidf+vae_mean", "lsa", "vae_mean", "tfidf")}
+    assert finding.our_features(probes) == "vae_mean"
+    sentence = finding.sentence(probes, {}, test_examples=10)
+    assert sentence.count("no clear difference") == 3
+    assert "TF-IDF + VAE means" in sentence
+
+
+def test_the_margin_is_that_of_two_independent_shares():
+    first, second, examples = 0.9, 0.7, 400
+    deviation = (scipy.stats.bernoulli(first).var() + scipy.stats.bernoulli(second).var()) ** 0.5
+    half = scipy.stats.norm.ppf(0.975) * deviation / examples**0.5
+    assert finding.margin(first, second, examples) == pytest.approx(half, rel=1e-4)
+
+
+def test_every_metric_has_a_title_and_hidden_ones_speak_for_themselves():
+    assert all(known.title for known in METRICS.values())
+    assert metric("valid_elbo_nats").title == "ELBO, validation"
+    assert metric("accuracy_tfidf").title == "Accuracy, TF-IDF"
+    assert (metric("new_thing_nats").title, metric("new_thing_nats").unit) == ("New thing", "nats")
+    assert metric("warm_up_seconds").unit == "s"
+    assert feature_title("unheard_of") == "unheard_of"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.12345, "share", "12.3 %"),
+        (1_234_567, "bytes", "1.23 MB"),
+        (12, "bytes", "12 bytes"),
+        (-101.2345, "nats", "-101.2"),
+        (12_345.6, "", "12,346"),
+        (3.0, "nats", "3"),
+        (0.000012, "", "1.2e-05"),
+        (1e12, "", "1,000,000,000,000"),
+    ],
+)
+def test_values_are_written_for_people(value, unit, text):
+    assert value_text(value, unit) == text
+
+
+def test_settings_are_written_for_people():
+    assert [plain_text(value) for value in (None, True, [1, 2.5], [], "x")] == [
+        "none",
+        "yes",
+        "1, 2.5",
+        "none",
+        "x",
+    ]
+
+
+def test_a_probe_that_did_not_converge_is_named():
+    facts = samples.digits()
+    probes = facts.evaluation.probes | {"pca": samples.probe(0.95) | {"converged": 0}}
+    early = replace(facts, evaluation=replace(facts.evaluation, probes=probes))
+    assert "The fit stopped early on PCA." in said(page.compose(early))
+    assert "stopped early" not in said(page.compose(facts))
+
+
+def test_facts_of_the_data_stand_by_split():
+    facts = samples.digits()
+    data = {
+        "rows": {"train": 1200, "valid": 297, "test": 300},
+        "labels": {"largest_share": {"train": 0.25, "valid": 0.5, "test": None}},
+        "duplicates": {"across": {"test in train": 4}},
+        "refused": {"rows": 1234, "by_reason": {"empty text": 1234}},
+    }
+    document = page.compose(replace(facts, data=data))
+    section = next(section for section in document.sections if section.title == "Data")
+    tables = [block for block in section.blocks if isinstance(block, Table)]
+    assert tables[0].rows == (
+        ("Rows", "1,200", "297", "300"),
+        ("Share of the largest class", "25.0 %", "50.0 %", ""),
+    )
+    assert [table.rows for table in tables[1:]] == [
+        (("test in train", "4"),),
+        (("empty text", "1,234"),),
+    ]
+    assert "1,234 rows were refused" in said(document)
+
+
+def test_everything_is_written_and_linked(tmp_path):
+    facts = replace(samples.digits(), data_picture=pictures_of(composed("digits"))[0].png)
+    written = tmp_path / "reports" / "report.html", tmp_path / "reports" / "report.md"
+    page.write(facts, *written, tmp_path / "plots" / "evaluation")
+    links = re.findall(r"\]\((.*?\.png)\)", written[1].read_text(encoding="utf-8"))
+    files = sorted((tmp_path / "plots" / "evaluation" / "pictures").iterdir())
+    assert sorted((written[1].parent / link).resolve() for link in links) == files
+    assert "data.png" in [path.name for path in files]
+    assert written[0].read_text(encoding="utf-8").count("data:image/png;base64,") == len(files)
+
+
+def test_tables_for_dvc_hold_the_evaluation(tmp_path):
+    found = samples.digits().evaluation
+    page.write_tables(found, tmp_path)
+    confusion = pd.read_csv(tmp_path / "confusion.csv", dtype=str)
+    pd.testing.assert_frame_equal(confusion, found.confusion, check_dtype=False)
+    rate = pd.read_csv(tmp_path / "rate_per_dimension.csv")
+    assert rate["rate_nats"].tolist() == found.rate_per_dimension_nats.tolist()
+    assert rate["dimension"].tolist() == [f"z{index}" for index in range(8)]
+    probes = pd.read_csv(tmp_path / "probes.csv", index_col="features")["accuracy"]
+    assert probes.to_dict() == {"vae_mean": 0.94, "pca": 0.95, "pixels": 0.96}
+
+
+def test_without_labels_the_tables_keep_their_header(tmp_path):
+    page.write_tables(samples.unlabelled().evaluation, tmp_path)
+    assert (tmp_path / "confusion.csv").read_text() == "actual,predicted\n"
+    assert (tmp_path / "probes.csv").read_text() == "features,accuracy\n"
+
+
+def test_dvc_plots_show_draws_what_dvc_yaml_names(tmp_path):
+    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"plots": plots}), encoding="utf-8")
+    facts = samples.digits()
+    reports = tmp_path / "report.html", tmp_path / "report.md"
+    page.write(facts, *reports, tmp_path / "plots" / "evaluation")
+    facts.curve.to_csv(tmp_path / "plots" / "training.csv", index=False)
+    dvc("init", "--no-scm", "--quiet", folder=tmp_path)
+    found = dvc("plots", "show", folder=tmp_path)
+    shown = (tmp_path / "dvc_plots" / "index.html").read_text(encoding="utf-8")
+    specs = [json.loads(spec) for spec in re.findall(r"var spec = (.*);", shown)]
+    assert "failed" not in found.stderr
+    assert all(specs)
+    assert len(specs) == sum(1 for plot in plots if isinstance(plot, dict))
+    assert shown.count("<img") == len(pictures_of(composed("digits")))
+
+
+def dvc(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+
+LOOK = """
+<!doctype html><meta charset="utf-8"><pre id="found"></pre>
+<script>
+const found = {};
+function look(frame) {
+  const page = frame.contentDocument, width = page.documentElement.clientWidth;
+  const wide = [...page.querySelectorAll("body *")].filter(
+    node => node.getBoundingClientRect().right > width + 0.5
+      && !node.parentElement.closest(".scroll"));
+  found[frame.width] = {
+    width: width,
+    scroll: page.documentElement.scrollWidth,
+    wide: wide.map(node => node.outerHTML.slice(0, 80)),
+    pictures: page.images.length,
+    broken: [...page.images].filter(image => !(image.complete && image.naturalWidth)).length,
+  };
+  document.getElementById("found").textContent = JSON.stringify(found);
+}
+</script>
+"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: install one to look at the page in it")
+@pytest.mark.parametrize("name", FACTS)
+def test_on_a_phone_nothing_is_cut_off_and_every_picture_is_there(name, tmp_path):
+    source = escape(html.render(composed(name)))
+    frames = [
+        f'<iframe width="{w}" height="800" srcdoc="{source}" onload="look(this)"></iframe>'
+        for w in WIDTHS
+    ]
+    (tmp_path / "look.html").write_text(LOOK + "".join(frames), encoding="utf-8")
+    seen = json.loads(_in_chromium(tmp_path / "look.html", profile=tmp_path / "profile"))
+    for width in WIDTHS:
+        found = seen[str(width)]
+        assert 300 < found["width"] <= width
+        assert found["scroll"] <= found["width"]
+        assert found["wide"] == []
+        assert found["pictures"] == len(pictures_of(composed(name)))
+        assert found["broken"] == 0
+
+
+def _in_chromium(path: Path, profile: Path) -> str:
+    quiet = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+        "--disable-background-networking --disable-component-update --virtual-time-budget=10000"
+    )
+    command = [CHROMIUM, *quiet.split(), f"--user-data-dir={profile}", "--dump-dom", path.as_uri()]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180)
+    found = re.search(r'<pre id="found">(.*?)</pre>', run.stdout, flags=re.DOTALL)
+    assert found, run.stderr[-2000:]
+    return unescape(found.group(1))
+
+
+def test_a_section_can_be_built_and_rendered_alone():
+    table = Table(("a", "b"), (("1", Noted("2", "why")),), frozenset({0}), frozenset({0}), "c")
+    document = Document("t", (Text("x"),), (Section("s", (table,)),))
+    assert 'class="marked"' in html.render(document)
+    assert "| **1** | **2**<br>why |" in markdown.render(document, PurePosixPath("p"))
