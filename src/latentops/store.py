@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import filelock
+import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -25,10 +26,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from latentops.errors import StoreError
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow asks at each call, not before
+# MLflow reads both at each call, not when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+_VARIABLE = "MLFLOW_TRACKING_URI"
 _DATABASE = Path("mlruns/mlflow.db")
-_CHATTER = ("mlflow.store.db.utils", "alembic")  # a traceback for what we say in one line
+# Loggers, with the least that they may say. The database's gives a traceback for each refusal.
+_QUIET = {"mlflow": logging.WARNING, "mlflow.store.db.utils": logging.CRITICAL}
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,26 @@ class Store:
                 return str(found.experiment_id)
             return str(self.client.create_experiment(name, artifact_location=folder))
 
+    @contextmanager
+    def as_default(self) -> Iterator[None]:
+        """For calls in which MLflow makes a client of its own; the process keeps its default."""
+        chosen = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+        before = mlflow.get_tracking_uri() if chosen else None
+        environment = os.environ.get(_VARIABLE)
+        mlflow.set_tracking_uri(self.uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None: as if never chosen
+            if environment is not None:  # which MLflow overwrites as well
+                os.environ[_VARIABLE] = environment
+
 
 def connect() -> Store:
     """Open the store, and make it first where it is a database that does not exist yet."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(project_root() / _DATABASE)
-    for name in _CHATTER:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    uri = os.environ.get(_VARIABLE) or _sqlite_uri(project_root() / _DATABASE)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)
     with one_line_errors(uri):
         lock = filelock.FileLock(_lock_file(uri))
         if database := _database_file(uri):

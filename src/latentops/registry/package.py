@@ -1,0 +1,88 @@
+"""A model in MLflow's format without a pickle: safetensors, JSON and code."""
+
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow.pyfunc
+import numpy as np
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+
+import latentops
+from latentops import inference
+from latentops.artifacts import Spec, Vocabulary
+from latentops.registry.candidate import Candidate
+from latentops.store import Store
+
+_CODE = Path(latentops.__file__).parent  # stored whole: a model loads where the package is absent
+_REQUIREMENTS = (
+    "torch",
+    "numpy",
+    "scipy",
+    "safetensors",
+    "pydantic",
+    "regex",
+    "pandas",
+    "pyarrow",
+    "pyyaml",
+)
+_PARAMS = ParamSchema(
+    [
+        ParamSpec("task", DataType.string, "encode"),
+        ParamSpec("n", DataType.long, 1),
+        ParamSpec("seed", DataType.long, 0),
+    ]
+)
+
+
+def log(store: Store, run_id: str, candidate: Candidate, tags: Mapping[str, str]) -> str:
+    """Log the project's model to that run; the id of the logged model."""
+    run = store.client.get_run(run_id)
+    logged = store.client.create_logged_model(
+        run.info.experiment_id, "model", source_run_id=run_id, tags=dict(tags)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        described = Model(run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id)
+        _save(Path(folder, "model"), described, candidate)
+        store.client.log_model_artifacts(logged.model_id, str(Path(folder, "model")))
+    store.client.finalize_logged_model(logged.model_id, "READY")
+    store.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return str(logged.model_id)
+
+
+def _save(folder: Path, described: Model, candidate: Candidate) -> None:
+    mlflow.pyfunc.save_model(
+        folder,
+        mlflow_model=described,
+        python_model=str(_CODE / "registry/pyfunc.py"),
+        artifacts={path.stem: str(path) for path in inference.FILES},
+        code_paths=[str(_CODE)],
+        signature=ModelSignature(_input(candidate.spec), _codes(candidate.latent), _PARAMS),
+        input_example=_example(candidate.spec, candidate.vocabulary),
+        pip_requirements=_requirements(),
+    )
+
+
+def _codes(latent: int) -> Schema:
+    """What the default task gives."""
+    return Schema([ColSpec(DataType.float, f"z{z}") for z in range(latent)])
+
+
+def _input(spec: Spec) -> Schema:
+    if spec.kind == "counts":
+        return Schema([ColSpec(DataType.string)])  # without a name: a plain list fits too
+    return Schema([TensorSpec(np.dtype(np.uint8), (-1, *spec.shape))])
+
+
+def _example(spec: Spec, vocabulary: Vocabulary) -> list[str] | np.ndarray:
+    if spec.kind == "counts":
+        return [" ".join(vocabulary.terms[column] for column in vocabulary.target[:6])]
+    return np.zeros((1, *spec.shape), dtype=np.uint8)
+
+
+def _requirements() -> list[str]:
+    """As installed, without a build's local label (+cpu), which no index has."""
+    return [f"{name}=={version(name).partition('+')[0]}" for name in _REQUIREMENTS]
