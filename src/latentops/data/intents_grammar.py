@@ -102,7 +102,7 @@ DOMAINS: dict[str, dict[str, Intent]] = {
                 "(set|start|run|put on) a (timer|countdown) (for|of) {duration}(| {timed})",
                 "(start|set) a {duration} (timer|countdown)(| {timed})",
                 "time {duration}(| {timed})",
-                "count down (from|) {duration}(| {timed})",
+                "count down (from |){duration}(| {timed})",
                 "(put|get) {duration} on the (timer|clock)(| {timed})",
                 "(keep track of|measure) {duration}(| {timed})",
             ),
@@ -148,7 +148,7 @@ DOMAINS: dict[str, dict[str, Intent]] = {
         "add_event": Intent(
             acts=(
                 "(add|put) (a|the) {event} (to|on|in) {my} (calendar|diary|schedule|agenda)(| {day}| for {time})",
-                "(schedule|set up|arrange|plan|organise|book) (a|the) {event} (with {name}|) (for|at) {time}(| {day})",
+                "(schedule|set up|arrange|plan|organise|book) (a|the) {event} (with {name} |)(for|at) {time}(| {day})",
                 "(schedule|set up|fix|plan) (a|the) {event} {day}(| at {time})(| with {name})",
                 "(block|reserve|keep) {time}(| {day}) for (a|the) {event}",
                 "(block|free) out {day} (for|because of) (a|the) {event}",
@@ -611,7 +611,7 @@ DOMAINS: dict[str, dict[str, Intent]] = {
                 "(play|put on|start|hear|listen to) {song}(| by {artist})",
                 "(play|put on|hear|listen to) (some |)({genre}|{artist})(| {context})",
                 "(play|put on|start) (the|{my}) {playlist} playlist",
-                "(hear|have|get) (some|) {genre} (on|going|playing)(| {context})",
+                "(hear|have|get) (some |){genre} (on|going|playing)(| {context})",
                 "(shuffle|queue|start) (songs|something|an album) (by|from) {artist}",
                 "(dance|relax|work|wake up) to (some |)({genre}|{artist})",
             ),

@@ -125,9 +125,11 @@ def _text(
         },
     }
     if all("text" in table for table in tables.values()):
-        characters = {split: table["text"].str.len() for split, table in tables.items()}
         report["characters_per_text"] = _distribution(
-            {split: length.to_numpy() for split, length in characters.items()}
+            {
+                split: np.array([len(text) for text in table["text"]], dtype=np.int64)
+                for split, table in tables.items()
+            }
         )
     return report
 
