@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from latentops.errors import NumericalError, StudyError
 from latentops.tuning import space
+from latentops.tuning.outcome import Outcome
 from latentops.tuning.settings import Settings
 from latentops.tuning.space import Choice
-from latentops.tuning.trial import Outcome
 
 MOST_ATTEMPTS = 3
 _ERROR, _ATTEMPT, _RETRY_OF, _INTERRUPTED = "error", "attempt", "retry_of", "interrupted"

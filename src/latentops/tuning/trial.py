@@ -14,20 +14,9 @@ from latentops.metrics import classification, latent
 from latentops.model import VAE
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
+from latentops.tuning.outcome import Outcome
 from latentops.tuning.settings import Settings
 from latentops.tuning.space import Choice
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Validation scores of one trained model. A higher `score` is better."""
-
-    score: float
-    rate_nats: float
-    distortion_nats: float
-    elbo_nats: float
-    active_units: int
-    seconds: float  # of the training
 
 
 @dataclass(frozen=True)
