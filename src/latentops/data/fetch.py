@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pooch
 from tqdm import tqdm
@@ -117,13 +118,16 @@ def _find(file: File, mirror: Path) -> Path | None:
 def _in_cache(file: File) -> Path:
     pooch.get_logger().setLevel(logging.WARNING)  # the progress bar says the rest
     path = _cache() / file.path
+    downloader = pooch.HTTPDownloader(
+        progressbar=True, timeout=30, hooks={"response": _close_if_refused}
+    )
     try:
         pooch.retrieve(
             file.url,
             known_hash=f"sha256:{file.sha256}",
             fname=path.name,
             path=path.parent,
-            downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
+            downloader=downloader,
         )
     except ValueError as error:  # pooch's word for a hash that differs; nothing was kept
         raise DataError(
@@ -135,12 +139,19 @@ def _in_cache(file: File) -> Path:
     return path
 
 
+def _close_if_refused(response: Any, **_: Any) -> None:
+    """pooch leaves the connection of a failed request open."""
+    if not response.ok:
+        response.close()
+
+
 def _unreachable(file: File, path: Path, error: OSError) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return error
     if isinstance(error, PermissionError):
         return DataError(f"{path} cannot be written. Set {CACHE} to a folder of your own.")
-    reason = type(error).__name__
+    answer = getattr(error, "response", None)
+    reason = type(error).__name__ if answer is None else f"status {answer.status_code}"
     return DataError(
         f"{file.url} cannot be fetched ({reason}). Check the network, or set {MIRROR} to a folder "
         f"that holds {file.path}."

@@ -31,10 +31,11 @@ class Prepared:
 
 def prepare(settings: Settings) -> Prepared:
     """Read, check and cut `settings.source`; the same settings and files give the same bytes."""
-    raw = validation.check(sources.read(settings))
+    raw = sources.read(settings)
     _require_sense(raw, settings)
-    raw = validation.check_splits(raw)  # what stands in test is no material for a cut
+    raw = validation.check_splits(validation.check(raw))  # what stands in test is not cut for valid
     raw = validation.check_splits(splits.cut(raw, settings))
+    validation.require_rows_in_every_split(raw)
     raw = _binarize(raw, settings)
     terms = _vocabulary(raw, settings)
     if raw.kind == "text":

@@ -58,6 +58,16 @@ def check_splits(raw: Raw) -> Raw:
     return raw
 
 
+def require_rows_in_every_split(raw: Raw) -> None:
+    """A split needs a row in scope, for out of it nothing is learned or scored."""
+    for split in SPLITS:
+        if not (raw.table["in_scope"] & raw.table["split"].eq(split)).any():
+            raise DataError(
+                f"{raw.name}: no row is left for {split} after {len(raw.refused)} were refused. "
+                "Bring more rows, or leave the split column out."
+            )
+
+
 def counts(raw: Raw) -> dict[str, int]:
     """What the data report cannot see in the splits alone."""
     labels = raw.table["label"].groupby(contents(raw)).nunique()
