@@ -1,0 +1,113 @@
+"""An HTTP service over a model folder. It knows nothing of MLflow or training."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from latentops.errors import DataError
+from latentops.inference import Predictor, Result
+
+MAX_ROWS = 1000
+
+Text = Annotated[str, Field(max_length=100_000)]
+Row = list[int | float]
+Image = list[Row] | list[list[Row]]  # [H, W] or [C, H, W]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    seed: Seed = 0
+
+
+class Examples(Body):
+    """Texts, or images as whole grey levels or as shares in [0, 1]."""
+
+    inputs: list[Text] | list[Image] = Field(min_length=1, max_length=MAX_ROWS)
+
+
+class Wish(Body):
+    """How many examples to generate."""
+
+    n: int = Field(1, ge=1, le=MAX_ROWS)
+
+
+class Answer(BaseModel):
+    """One result for each example, in order."""
+
+    results: list[Any]
+
+
+class About(BaseModel):
+    """What the model reads, and what it was trained on."""
+
+    kind: str
+    shape: tuple[int, ...]
+    latent: int
+    source: str
+    synthetic: bool
+    licence: str
+
+
+def create_app(folder: Path) -> FastAPI:
+    """The service of the model in `folder`. Raises ArtifactError where that holds none."""
+    predictor = Predictor.from_folder(folder)
+    app = FastAPI(title="LatentOps")
+    app.add_exception_handler(DataError, _unusable)
+    app.add_exception_handler(RequestValidationError, _misshapen)
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/v1/model")
+    def model() -> About:
+        spec = predictor.spec.model_dump(include=set(About.model_fields))
+        return About(latent=predictor.vae.latent, **spec)
+
+    @app.post("/v1/encode")
+    def encode(body: Examples) -> Answer:
+        return _answer(predictor.encode(body.inputs, body.seed))
+
+    @app.post("/v1/reconstruct")
+    def reconstruct(body: Examples) -> Answer:
+        return _answer(predictor.reconstruct(body.inputs, body.seed))
+
+    @app.post("/v1/score")
+    def score(body: Examples) -> Answer:
+        return _answer(predictor.score(body.inputs, body.seed))
+
+    @app.post("/v1/generate")
+    def generate(body: Wish) -> Answer:
+        return _answer(predictor.generate(body.n, body.seed))
+
+    return app
+
+
+def serve(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Answer until interrupted; other machines reach it only at another `host`."""
+    uvicorn.run(create_app(folder), host=host, port=port)
+
+
+def _answer(result: Result) -> Answer:
+    if isinstance(result, pd.DataFrame):
+        return Answer(results=result.to_dict("records"))
+    return Answer(results=result.tolist())
+
+
+def _unusable(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=422)
+
+
+def _misshapen(request: Request, error: Exception) -> JSONResponse:
+    """FastAPI's own answer sends the body back, which may be large, or NaN and so no JSON."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    told = [{key: problem[key] for key in ("type", "loc", "msg")} for problem in problems]
+    return JSONResponse({"detail": told}, status_code=422)

@@ -1,0 +1,171 @@
+"""The service, spoken to over HTTP."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+import uvicorn
+from tiny_model import COUNTS, IMAGES, TEXTS, write_project
+
+from latentops import inference, service
+from latentops.artifacts import Spec
+from latentops.errors import ArtifactError
+from latentops.inference import Predictor
+
+
+def folder_of(spec: Spec, path: Path) -> Path:
+    write_project(path / "project", spec)
+    inference.export(path / "project", path / "model")
+    return path / "model"
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[httpx.Client, Predictor]]:
+    config = uvicorn.Config(service.create_app(folder), port=0, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        yield client, Predictor.from_folder(folder)
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Predictor]]:
+    with served(folder_of(COUNTS, tmp_path_factory.mktemp("texts"))) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Predictor]]:
+    with served(folder_of(IMAGES, tmp_path_factory.mktemp("images"))) as both:
+        yield both
+
+
+def test_it_says_that_it_lives_and_what_it_serves(texts: tuple[httpx.Client, Predictor]) -> None:
+    client, _ = texts
+    assert client.get("/health").json() == {"status": "ok"}
+    assert client.get("/v1/model").json() == {
+        "kind": "counts",
+        "shape": [7],
+        "latent": 3,
+        "source": "tiny-texts",
+        "synthetic": True,
+        "licence": "",
+    }
+
+
+@pytest.mark.parametrize("task", ["encode", "reconstruct", "score"])
+def test_texts_get_what_the_predictor_gives(
+    texts: tuple[httpx.Client, Predictor], task: str
+) -> None:
+    client, predictor = texts
+    answer = client.post(f"/v1/{task}", json={"inputs": TEXTS, "seed": 3})
+    expected = predictor.predict(TEXTS, task, seed=3)
+    assert isinstance(expected, pd.DataFrame)
+    assert answer.status_code == 200
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(answer.json()["results"]), expected, check_dtype=False
+    )
+
+
+@pytest.mark.parametrize("task", ["encode", "reconstruct", "score"])
+def test_whole_grey_levels_stay_whole_on_the_way(
+    images: tuple[httpx.Client, Predictor], task: str
+) -> None:
+    client, predictor = images
+    levels = np.arange(12, dtype=np.uint8).reshape(2, 3, 2) * 20
+    results = client.post(f"/v1/{task}", json={"inputs": levels.tolist()}).json()["results"]
+    shares = client.post(f"/v1/{task}", json={"inputs": (levels / 255).tolist()}).json()["results"]
+    expected = predictor.predict(levels, task)
+    if isinstance(expected, pd.DataFrame):
+        results = pd.DataFrame(results).to_numpy()
+        shares = pd.DataFrame(shares).to_numpy()
+    np.testing.assert_allclose(results, expected, rtol=1e-6)
+    np.testing.assert_allclose(shares, expected, rtol=1e-6)
+
+
+def test_generation_follows_n_and_seed(
+    texts: tuple[httpx.Client, Predictor], images: tuple[httpx.Client, Predictor]
+) -> None:
+    client, _ = texts
+    first = client.post("/v1/generate", json={"n": 4, "seed": 1}).json()["results"]
+    assert len(first) == 4
+    assert set(first[0]) == {"words", "document"}
+    assert client.post("/v1/generate", json={"n": 4, "seed": 1}).json()["results"] == first
+    assert client.post("/v1/generate", json={"n": 4, "seed": 2}).json()["results"] != first
+    client, _ = images
+    assert np.shape(client.post("/v1/generate", json={"n": 2}).json()["results"]) == (2, 1, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("encode", {"inputs": []}),
+        ("encode", {"inputs": ["a"] * 1001}),
+        ("encode", {"inputs": "turn on the light"}),
+        ("encode", {"inputs": [1, 2]}),
+        ("encode", {"inputs": [None]}),
+        ("encode", {"inputs": ["x" * 100_001]}),
+        ("encode", {"inputs": ["a"], "task": "score"}),
+        ("encode", {}),
+        ("score", {"inputs": ["a"], "seed": -1}),
+        ("score", {"inputs": ["a"], "seed": 2**63}),
+        ("generate", {"n": 0}),
+        ("generate", {"n": 1001}),
+        ("generate", {"n": "many"}),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused(
+    texts: tuple[httpx.Client, Predictor], path: str, body: object
+) -> None:
+    assert texts[0].post(f"/v1/{path}", json=body).status_code == 422
+
+
+def test_the_limits_themselves_are_accepted(texts: tuple[httpx.Client, Predictor]) -> None:
+    client, _ = texts
+    assert len(client.post("/v1/score", json={"inputs": ["a"] * 1000}).json()["results"]) == 1000
+    assert client.post("/v1/generate", json={"n": 1000, "seed": 2**63 - 1}).status_code == 200
+
+
+def test_what_the_model_cannot_read_is_refused_in_its_words(
+    texts: tuple[httpx.Client, Predictor], images: tuple[httpx.Client, Predictor]
+) -> None:
+    refused = texts[0].post("/v1/encode", json={"inputs": [[[0, 1]]]})
+    assert (refused.status_code, "text" in refused.json()["detail"]) == (422, True)
+    refused = images[0].post("/v1/encode", json={"inputs": [[[0, 1]]]})
+    assert (refused.status_code, "shape" in refused.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize("body", ['{"inputs": [[[NaN]]]}', '{"inputs": ["a"], "seed": NaN}', "{"])
+def test_a_body_that_is_not_json_is_refused(
+    images: tuple[httpx.Client, Predictor], body: str
+) -> None:
+    headers = {"content-type": "application/json"}
+    assert images[0].post("/v1/encode", content=body, headers=headers).status_code == 422
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"spec\.json is missing"):
+        service.create_app(tmp_path)
+
+
+def test_only_this_machine_is_served_unless_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    monkeypatch.setattr(service.uvicorn, "run", lambda app, **how: calls.append(how))
+    service.serve(folder_of(COUNTS, tmp_path))
+    service.serve(tmp_path / "model", host="0.0.0.0", port=80)
+    assert calls == [{"host": "127.0.0.1", "port": 8000}, {"host": "0.0.0.0", "port": 80}]
