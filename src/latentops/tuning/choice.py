@@ -86,18 +86,17 @@ def check_fits(best: Best, present: Experiment) -> None:
 
 def edited(text: str, values: Mapping[str, int | float]) -> str:
     """A params.yaml with other values of scalar settings and every other character as it was."""
-    expected = yaml.safe_load(text)
-    for name, value in values.items():
-        section, key = name.split(".")
-        node = _node(text, section, key)
-        text = _spliced(text, node.start_mark.index, node.end_mark.index, _scalar(value))
-        expected[section][key] = value
-    if yaml.safe_load(text) != expected:
+    nodes = {name: _node(text, name) for name in values}
+    new = text
+    for name in sorted(nodes, key=lambda name: -nodes[name].start_mark.index):
+        start, end = nodes[name].start_mark.index, nodes[name].end_mark.index
+        new = _spliced(new, start, end, _scalar(values[name]))
+    if not _reads_as(new, text, values):
         raise SettingsError(
             f"{config.PARAMS} is written in a way that cannot be edited in place (an anchor?). "
             f"Set {', '.join(f'{name}: {_scalar(value)}' for name, value in values.items())} there."
         )
-    return text
+    return new
 
 
 def difference(before: str, after: str, path: Path = config.PARAMS) -> str:
@@ -108,15 +107,28 @@ def difference(before: str, after: str, path: Path = config.PARAMS) -> str:
     return "\n".join(lines)
 
 
-def _node(text: str, *path: str) -> yaml.Node:
+def _node(text: str, setting: str) -> yaml.Node:
     node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    for name in path:
+    for name in setting.split("."):
         values = {key.value: value for key, value in node.value}
         if name not in values:
-            place = ".".join(path)
-            raise SettingsError(f"{config.PARAMS} has no line for {place}. Add it, then try again.")
+            raise SettingsError(
+                f"{config.PARAMS} has no line for {setting}. Add it, then try again."
+            )
         node = values[name]
     return cast(yaml.Node, node)
+
+
+def _reads_as(new: str, old: str, values: Mapping[str, int | float]) -> bool:
+    """Whether `new` is the YAML of `old` but for `values`."""
+    expected = yaml.safe_load(old)
+    for setting, value in values.items():
+        section, name = setting.split(".")
+        expected[section][name] = value
+    try:
+        return bool(yaml.safe_load(new) == expected)
+    except yaml.YAMLError:
+        return False
 
 
 def _spliced(text: str, start: int, end: int, new: str) -> str:
