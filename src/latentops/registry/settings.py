@@ -1,4 +1,4 @@
-"""Section `register` of params.yaml: the model's name and the policy by which it is promoted."""
+"""Section `registry` of params.yaml: the model's name and the policy by which it is promoted."""
 
 import pydantic
 

@@ -19,7 +19,7 @@ from latentops.training.settings import Settings as TrainSettings
 
 CHECKPOINT = Path(".latentops/checkpoint")
 SPLITS: tuple[Split, Split] = ("train", "valid")
-INPUTS = {split: artifacts.tensors_path(split) for split in SPLITS}
+INPUTS: dict[str, Path] = {split: artifacts.tensors_path(split) for split in SPLITS}
 
 
 class Settings(config.Section):
