@@ -314,6 +314,8 @@ def test_test_labels_choose_nothing(
     found = of_documents(text_vae, {**text_splits, "test": shuffled})
     assert list(found.confusion["predicted"]) == list(text_evaluation.confusion["predicted"])
     assert found.scores["accuracy"] < 0.2
+    for name, probe in found.probes.items():
+        assert probe["inverse_penalty"] == text_evaluation.probes[name]["inverse_penalty"]
 
 
 def test_rows_without_a_label_are_encoded_but_not_probed(

@@ -48,7 +48,6 @@ def _batch_nll(
             for chunk in _chunks(samples, target.shape.numel())
         ]
     )
-
     return math.log(samples) - log_weights_KB.double().logsumexp(0)
 
 

@@ -1,0 +1,71 @@
+"""Bugs of the metrics and of the evaluation; see tools/break.py."""
+
+BREAKS = [
+    (
+        "metrics/bounds.py",
+        "yield min(most, samples - start)",
+        "yield most",
+        "tests/test_bounds.py::test_each_batch_is_encoded_once_and_decoded_for_exactly_k_samples",
+    ),
+    (
+        "metrics/bounds.py",
+        "math.log(samples) - log_weights_KB.double().logsumexp(0)",
+        "-log_weights_KB.double().mean(0)",
+        "tests/test_bounds.py::test_a_wrong_posterior_reaches_the_evidence_with_many_samples",
+    ),
+    (
+        "metrics/bounds.py",
+        "(nll_N / tokens_N).mean().exp()",
+        "(nll_N.mean() / tokens_N.mean()).exp()",
+        "tests/test_bounds.py::test_perplexities_weigh_documents_and_words",
+    ),
+    (
+        "metrics/latent.py",
+        "return at_zero_M - 0.5 * squares_NM",
+        "return at_zero_M + 0.5 * squares_NM",
+        "tests/test_latent_metrics.py::test_both_parts_are_those_of_a_mixture_density",
+    ),
+    (
+        "metrics/latent.py",
+        "rows = torch.split(z_NZ, max(1, _PAIRS_AT_ONCE // count))",
+        "rows = [z_NZ[: max(1, _PAIRS_AT_ONCE // count)]]",
+        "tests/test_latent_metrics.py::test_both_parts_are_those_of_a_mixture_density",
+    ),
+    (
+        "metrics/classification.py",
+        "if accuracy < best_accuracy:",
+        "if accuracy <= best_accuracy:",
+        "tests/test_classification.py"
+        "::test_a_search_goes_on_where_strong_penalties_all_give_the_commonest_class",
+    ),
+    (
+        "metrics/classification.py",
+        "return regression, not caught",
+        "return regression, True",
+        "tests/test_classification.py::test_a_head_that_did_not_converge_says_so",
+    ),
+    (
+        "evaluation/portion.py",
+        'rows = np.flatnonzero(arrays["in_scope"])',
+        'rows = np.arange(len(arrays["y"]))',
+        "tests/test_evaluation.py::test_rows_out_of_scope_change_nothing",
+    ),
+    (
+        "evaluation/baselines.py",
+        "classification.fit_head(x_train, train.y, x_valid, valid.y)",
+        "classification.fit_head(x_train, train.y, x_test, test.y)",
+        "tests/test_evaluation.py::test_test_labels_choose_nothing",
+    ),
+    (
+        "evaluation/scores.py",
+        "some = tokens_N > 0",
+        "some = tokens_N >= 0",
+        "tests/test_evaluation.py::test_documents_without_a_target_word_have_no_perplexity",
+    ),
+    (
+        "evaluation/evaluate.py",
+        "unseen = ~seen[labelled]",
+        "unseen = seen[labelled]",
+        "tests/test_evaluation.py::test_test_rows_that_stand_in_train_are_counted_and_left_out",
+    ),
+]
