@@ -176,6 +176,7 @@ class TestImages:
         assert torch.equal(whole, dynamic.frozen(3).batch(torch.arange(50)).input)
         assert not torch.equal(whole, dynamic.frozen(4).batch(torch.arange(50)).input)
         assert dynamic.dynamic
+        assert frozen.frozen(4) is frozen
 
     def test_no_images_can_be_frozen(self, images: Images) -> None:
         none = Images(images.pixels[:0], images.levels, dynamic=True)
