@@ -95,7 +95,7 @@ def _images(flat: np.ndarray) -> np.ndarray:
 def hostile() -> Facts:
     """Labels, words and texts that are code in HTML, Markdown or TeX, or in another script."""
     facts = digits()
-    rename = {"0": HOSTILE, "1": CHINESE, "2": "$x^{", "3": "a long name " * 9}
+    rename = {"0": HOSTILE, "1": CHINESE, "2": "$x^{$", "3": "a long name " * 9}
     found = facts.evaluation
     evaluation = replace(
         found,

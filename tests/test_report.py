@@ -17,7 +17,7 @@ import report_samples as samples
 import scipy.stats
 import yaml
 
-from latentops.report import finding, html, markdown, page
+from latentops.report import finding, html, markdown, page, provenance, sections
 from latentops.report.document import Document, Noted, Picture, Section, Table, Text, Warned
 from latentops.report.glossary import METRICS, feature_title, metric, plain_text, value_text
 
@@ -184,9 +184,9 @@ def test_without_labels_the_finding_is_the_elbo():
 
 def test_beta_is_the_one_that_training_ended_with():
     facts = samples.digits()
-    assert "A VAE of 8 latent dimensions" in said(page.compose(facts))
+    assert sections.opening(facts)[0].text.startswith("A VAE of 8 latent dimensions")
     beta = replace(facts, curve=facts.curve.assign(beta=facts.curve["beta"] * 4))
-    assert "A β-VAE (β = 4) of 8 latent dimensions" in said(page.compose(beta))
+    assert sections.opening(beta)[0].text.startswith("A β-VAE (β = 4) of 8 latent dimensions")
 
 
 @pytest.mark.parametrize(
@@ -256,8 +256,8 @@ def test_a_probe_that_did_not_converge_is_named():
     facts = samples.digits()
     probes = facts.evaluation.probes | {"pca": samples.probe(0.95) | {"converged": 0}}
     early = replace(facts, evaluation=replace(facts.evaluation, probes=probes))
-    assert "The fit stopped early on PCA." in said(page.compose(early))
-    assert "stopped early" not in said(page.compose(facts))
+    assert "The fit stopped early on PCA." in sections.features(early).blocks[0].text
+    assert "stopped early" not in said(composed("digits"))
 
 
 def test_facts_of_the_data_stand_by_split():
@@ -268,8 +268,7 @@ def test_facts_of_the_data_stand_by_split():
         "duplicates": {"across": {"test in train": 4}},
         "refused": {"rows": 1234, "by_reason": {"empty text": 1234}},
     }
-    document = page.compose(replace(facts, data=data))
-    section = next(section for section in document.sections if section.title == "Data")
+    section = provenance.data(replace(facts, data=data))
     tables = [block for block in section.blocks if isinstance(block, Table)]
     assert tables[0].rows == (
         ("Rows", "1,200", "297", "300"),
@@ -279,7 +278,7 @@ def test_facts_of_the_data_stand_by_split():
         (("test in train", "4"),),
         (("empty text", "1,234"),),
     ]
-    assert "1,234 rows were refused" in said(document)
+    assert section.blocks[1].text.startswith("1,234 rows were refused")
 
 
 def test_everything_is_written_and_linked(tmp_path):

@@ -26,12 +26,6 @@ BREAKS = [
         "tests/test_report.py::test_synthetic_data_and_a_collapse_are_said_before_any_section",
     ),
     (
-        "report/style.py",
-        "overflow-x: auto; margin",
-        "margin",
-        "tests/test_report.py::test_on_a_phone_nothing_is_cut_off_and_every_picture_is_there",
-    ),
-    (
         "report/canvas.py",
         '    "text.parse_math": False,  # a label may hold dollar signs\n',
         "",
