@@ -13,6 +13,8 @@ from latentops.errors import ArtifactError, SettingsError, exit_on_known_error
 if TYPE_CHECKING:
     import pandas as pd
 
+    from latentops.registry.settings import Settings as RegistrySettings
+
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -95,6 +97,76 @@ def tune_apply(trial: int | None) -> None:
     click.echo("Now `dvc repro` trains with it.")
 
 
+@cli.group()
+def registry() -> None:
+    """Versions of the registered model, and which of them is the champion."""
+
+
+_name = click.option("--name", help="Of the registered model; that of params.yaml if left out.")
+
+
+@registry.command("list")
+@_name
+@_as_json
+def registry_list(name: str | None, as_json: bool) -> None:
+    """The registered versions, newest first."""
+    policy = _policy()
+    import pandas as pd
+
+    from latentops.registry import versions
+
+    rows = [
+        {
+            "version": version.number,
+            "aliases": ", ".join(version.aliases),
+            "elbo_nats": version.scores.elbo_nats,
+            "active_units": version.scores.active_units,
+            "run_id": version.tags.get("run_id", ""),
+        }
+        for version in versions.list_versions(name or policy.name)
+    ]
+    _print(pd.DataFrame(rows), as_json)
+
+
+@registry.command("promote")
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@_name
+def registry_promote(version: int | None, name: str | None) -> None:
+    """Make VERSION, or the challenger, the champion, if the rule agrees; exit status 1 if not."""
+    policy = _policy()
+    from latentops.registry import versions
+
+    decision = versions.promote(name or policy.name, policy, version)
+    click.echo(f"{'promoted' if decision.promote else 'refused'}: {'; '.join(decision.reasons)}")
+    if not decision.promote:
+        sys.exit(1)
+
+
+@registry.command("rollback")
+@_name
+def registry_rollback(name: str | None) -> None:
+    """Make the champion before this one the champion again."""
+    policy = _policy()
+    from latentops.registry import versions
+
+    version = versions.rollback(name or policy.name)
+    click.echo(f"version {version.number} of {version.name} is the champion again")
+
+
+@cli.command()
+@click.argument("model", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def serve(model: str | None, host: str, port: int) -> None:
+    """Answer HTTP requests with MODEL: a model folder, models:/name@alias or models:/name/version.
+
+    Without MODEL it is the champion of the name in params.yaml.
+    """
+    from latentops import service
+
+    service.serve(_model_folder(model), host, port)
+
+
 @cli.command()
 @click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
 def report(opened: bool) -> None:
@@ -120,6 +192,24 @@ def ui(host: str, port: int) -> None:
     address = ["--host", host, "--port", str(port)]
     command = ["mlflow", "ui", "--backend-store-uri", store.connect().uri, *address]
     os.execv(sys.executable, [sys.executable, "-m", *command])
+
+
+def _model_folder(model: str | None) -> Path:
+    if model and not model.startswith("models:/"):
+        return Path(model)
+    uri = model or f"models:/{_policy().name}@champion"
+    _enter_project()
+    from latentops.registry import fetch
+
+    return fetch.model_folder(uri)
+
+
+def _policy() -> "RegistrySettings":
+    _enter_project()
+    from latentops import config
+    from latentops.stages import register
+
+    return config.load(register.Settings).registry
 
 
 def _enter_project() -> None:
