@@ -48,6 +48,7 @@ def read_table(path: Path, settings: Settings) -> Raw:
     rows = READERS[path.suffix.lower()](path)
     if not rows.columns or not (rows.places or rows.refused):
         raise DataError(f"{path} holds no rows.")
+    rows = _without_broken_text(rows)
     return Raw(
         name=str(path),
         kind="text",
@@ -69,6 +70,30 @@ def _table(rows: Rows, path: Path, settings: Settings) -> pd.DataFrame:
         in_scope=map(as_truth, rows.columns["in_scope"]) if "in_scope" in rows.columns else None,
     )
     return table.assign(row=np.array(rows.places, dtype=np.int64))
+
+
+def _without_broken_text(rows: Rows) -> Rows:
+    """`rows` without those where a value holds a lone surrogate, which no file could be given."""
+    broken = {
+        i: (rows.places[i], name, "is not UTF-8", value)
+        for name, values in rows.columns.items()
+        for i, value in enumerate(values)
+        if isinstance(value, str) and not _is_utf8(value)
+    }
+    keep = [i for i in range(len(rows.places)) if i not in broken]
+    return Rows(
+        {name: [values[i] for i in keep] for name, values in rows.columns.items()},
+        [rows.places[i] for i in keep],
+        [*rows.refused, *(broken[i] for i in sorted(broken))],
+    )
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _column(rows: Rows, name: str, setting: str, path: Path) -> list[Any]:
@@ -192,8 +217,8 @@ READERS: dict[str, Callable[[Path], Rows]] = {
 
 
 def _decode(path: Path) -> str:
-    """The text of a UTF-8 file. Bytes that are not UTF-8 stay as lone surrogates, so that
-    validation refuses their rows and no others."""
+    """The text of a UTF-8 file; bytes that are not UTF-8 stay in it as lone surrogates, so that
+    their rows are refused and no others."""
     content = path.read_bytes()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(f"{path} is UTF-16. Save it as UTF-8: `iconv -f UTF-16 -t UTF-8`.")

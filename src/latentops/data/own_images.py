@@ -148,8 +148,8 @@ def _is_visible(path: Path, folder: Path) -> bool:
 
 def _load_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
     except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path} cannot be read as .npz of plain arrays. np.savez(path, x=..., y=...) writes "

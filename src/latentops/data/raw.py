@@ -16,8 +16,8 @@ Kind = Literal["text", "counts", "image"]
 
 def refusals(rows: Iterable[tuple[int, str, str, Any]]) -> pd.DataFrame:
     """A table of (row, column, reason, value) with the values cut short."""
-    table = pd.DataFrame(list(rows), columns=pd.Index(REFUSED_COLUMNS)).astype(object)
-    table["value"] = [_short(value) for value in table["value"]]
+    listed = [(row, column, reason, _short(value)) for row, column, reason, value in rows]
+    table = pd.DataFrame(listed, columns=pd.Index(REFUSED_COLUMNS))
     return table.astype({"row": "int64", "column": str, "reason": str, "value": str})
 
 

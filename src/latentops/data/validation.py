@@ -21,7 +21,6 @@ from latentops.errors import DataError
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
 _NOT_TEXT = "is not text"
-_NOT_UTF8 = "is not UTF-8"
 _BLANK = "is empty"
 
 
@@ -101,13 +100,6 @@ def _holds(predicate: Callable[[Any], bool], reason: str) -> pa.Check:
     return pa.Check(predicate, element_wise=True, error=reason)
 
 
-def _is_utf8(value: Any) -> bool:
-    try:
-        return not isinstance(value, str) or bool(value.encode() or True)
-    except UnicodeEncodeError:
-        return False
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -116,7 +108,6 @@ _TEXT = pa.Column(
     object,
     [
         _holds(_is_text, _NOT_TEXT),
-        _holds(_is_utf8, _NOT_UTF8),
         _holds(lambda value: not isinstance(value, str) or bool(value.strip()), _BLANK),
     ],
 )
@@ -124,7 +115,6 @@ _LABEL = pa.Column(
     object,
     [
         _holds(_is_text, "is not a word or a whole number"),
-        _holds(_is_utf8, _NOT_UTF8),
     ],
     nullable=True,
 )
