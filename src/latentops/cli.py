@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_host = click.option(
+    "--host", default="127.0.0.1", show_default=True, help="0.0.0.0: other machines reach it too."
+)
+_name = click.option("--name", help="Of the registered model; that of params.yaml if left out.")
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
 
 
 @click.group(context_settings=_CONTEXT)
-@click.version_option(__version__)
+@click.version_option(__version__, prog_name="latentops")
 def cli() -> None:
     """Data, studies, registered models and the service of a LatentOps project.
 
@@ -102,9 +106,6 @@ def registry() -> None:
     """Versions of the registered model, and which of them is the champion."""
 
 
-_name = click.option("--name", help="Of the registered model; that of params.yaml if left out.")
-
-
 @registry.command("list")
 @_name
 @_as_json
@@ -155,8 +156,8 @@ def registry_rollback(name: str | None) -> None:
 
 @cli.command()
 @click.argument("model", required=False)
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@_host
+@click.option("--port", default=8000, show_default=True, help="To listen on.")
 def serve(model: str | None, host: str, port: int) -> None:
     """Answer HTTP requests with MODEL: a model folder, models:/name@alias or models:/name/version.
 
@@ -182,8 +183,8 @@ def report(opened: bool) -> None:
 
 
 @cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=5000, show_default=True)
+@_host
+@click.option("--port", default=5000, show_default=True, help="To listen on.")
 def ui(host: str, port: int) -> None:
     """MLflow's pages on this project's runs and models."""
     _enter_project()

@@ -1,0 +1,301 @@
+"""The command line, on small projects."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from tiny_model import write_project, write_scores
+
+from latentops import artifacts, cli, config, service
+from latentops.artifacts import Spec, Vocabulary
+from latentops.errors import ArtifactError, SettingsError, StoreError, StudyError
+from latentops.inference import Predictor
+from latentops.registry import candidate
+from latentops.registry.register import register
+from latentops.stages import tune as stage
+
+ROOT = Path(__file__).resolve().parents[1]
+PARAMS = """\
+data: {source: digits}
+model:
+  kind: mlp
+  latent: 2                   # of z
+  hidden: [8]
+objective:
+  beta: 1.0                   # weight of the rate
+train: {batch_size: 20}
+tune: {trials: 3, beta: [2.0, 9.0], latent: [3, 5], epochs: 1}
+registry: {name: tiny}
+"""
+
+
+def run(*arguments: str) -> Result:
+    """What a command that succeeds printed."""
+    return CliRunner().invoke(cli.cli, arguments, catch_exceptions=False)
+
+
+def error_of(*arguments: str) -> BaseException:
+    found = CliRunner().invoke(cli.cli, arguments)
+    assert found.exception is not None, found.output
+    return found.exception
+
+
+def test_help_of_every_command_needs_no_heavy_import() -> None:
+    text = """
+import sys
+from click.testing import CliRunner
+from latentops import cli
+
+def walk(command, path):
+    found = CliRunner().invoke(cli.cli, [*path, "--help"])
+    assert found.exit_code == 0, found.output
+    for name, sub in getattr(command, "commands", {}).items():
+        walk(sub, [*path, name])
+
+walk(cli.cli, [])
+heavy = {"torch", "mlflow", "pandas", "numpy", "optuna", "sklearn", "matplotlib", "fastapi"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_every_command_and_option_is_explained() -> None:
+    def unexplained(command: click.Command, name: str) -> list[str]:
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        found = [f"{name} --{option.name}" for option in options if not option.help]
+        if not command.help:
+            found.append(name)
+        for sub_name, sub in getattr(command, "commands", {}).items():
+            found += unexplained(sub, f"{name} {sub_name}")
+        return found
+
+    assert unexplained(cli.cli, "latentops") == []
+
+
+class TestMain:
+    def test_a_known_error_is_one_line_and_status_1(self, tmp_path: Path) -> None:
+        command = [sys.executable, "-c", "from latentops.cli import main; main()", "data", "list"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr == (
+            f"error: Neither {tmp_path} nor a folder above it is a project (dvc.yaml beside "
+            "params.yaml). Go to one and run the command again.\n"
+        )
+
+    def test_what_does_not_exist_is_a_usage_error(self) -> None:
+        found = run("tuen")
+        assert found.exit_code == 2
+        assert "No such command 'tuen'" in found.output
+
+    def test_the_version_is_that_of_the_package(self) -> None:
+        assert run("--version").output.startswith("latentops, version ")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Some handwritten digits, prepared, and settings beside them; it is the working directory."""
+    generator = np.random.default_rng(0)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    config.PARAMS.write_text(PARAMS)
+    Path("dvc.yaml").write_text("stages: {}\n")
+    Path("tune").mkdir()
+    Path("tune/dvc.yaml").write_text("stages: {}\n")
+    spec = Spec(source="digits", kind="image", shape=(1, 4, 4), levels=17)
+    artifacts.write_json(spec, artifacts.SPEC)
+    artifacts.write_json(Vocabulary(), artifacts.VOCABULARY)
+    for split in ("train", "valid"):
+        x = generator.integers(0, 17, (40, 1, 4, 4), dtype=np.uint8)
+        arrays = {"x": x, "y": np.full(40, -1), "in_scope": np.ones(40, bool)}
+        artifacts.write_tensors(arrays, artifacts.tensors_path(split))
+    return tmp_path
+
+
+class TestProject:
+    @pytest.mark.parametrize("place", [".", "data", "tune", "a/b"])
+    def test_commands_work_anywhere_inside(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    ) -> None:
+        Path("reports").mkdir()
+        artifacts.REPORT_PAGE.write_text("<html>")
+        Path("a/b").mkdir(parents=True)
+        monkeypatch.chdir(place)
+        assert run("report").output == f"{project / artifacts.REPORT_PAGE}\n"
+
+    def test_a_report_that_is_not_there_is_named(self, project: Path) -> None:
+        assert "`dvc repro evaluate` writes it" in str(error_of("report"))
+        assert isinstance(error_of("report"), ArtifactError)
+
+    def test_ui_opens_the_store_of_the_project(
+        self, mlflow_store: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DVC_ROOT", str(mlflow_store))
+        started: list[Any] = []
+        monkeypatch.setattr(os, "execv", lambda *command: started.append(command))
+        run("ui", "--port", "5001")
+        (program, words), *more = started
+        assert not more
+        assert program == sys.executable
+        assert words[1:4] == ["-m", "mlflow", "ui"]
+        assert words[5].endswith("mlruns/mlflow.db")
+        assert words[-2:] == ["--port", "5001"]
+
+
+class TestDataList:
+    def test_every_source_with_its_licence_and_whether_it_is_here(self, project: Path) -> None:
+        listed = json.loads(run("data", "list", "--json").output)
+        by_name = {entry["name"]: entry for entry in listed}
+        assert {"intents", "digits", "mnist", "clinc150", "imdb"} <= set(by_name)
+        assert all(entry["licence"] and entry["origin"] for entry in listed)
+        assert by_name["intents"]["here"] == "package"
+
+    def test_columns_are_aligned(self, project: Path) -> None:
+        head, *rows = run("data", "list").output.splitlines()
+        start = head.index("licence")
+        assert all(row[start - 1] == " " != row[start] for row in rows)
+
+
+class TestTune:
+    def test_show_and_apply_after_a_study(self, project: Path) -> None:
+        stage.main()
+        shown = run("tune", "show").output.splitlines()
+        assert shown[0].startswith("study ")
+        assert shown[0].split(": ")[0].endswith(" of digits")
+        trials = json.loads(run("tune", "show", "--json").output)
+        assert [trial["state"] for trial in trials] == ["complete"] * 3
+        assert sorted(trials, key=lambda trial: -trial["score"]) == trials
+
+        applied = run("tune", "apply").output.splitlines()
+        settings = yaml.safe_load(config.PARAMS.read_text())
+        assert settings["objective"]["beta"] == trials[0]["objective.beta"]
+        assert settings["model"]["latent"] == trials[0]["model.latent"]
+        assert applied[:2] == ["--- params.yaml before", "+++ params.yaml after"]
+        assert "-  beta: 1.0                   # weight of the rate" in applied
+        assert applied[-1] == "Now `dvc repro` trains with it."
+        assert "# of z\n" in config.PARAMS.read_text()
+        assert run("tune", "apply").output == "params.yaml holds this choice already.\n"
+
+        last = trials[-1]
+        run("tune", "apply", "--trial", str(last["trial"]))
+        assert yaml.safe_load(config.PARAMS.read_text())["model"]["latent"] == last["model.latent"]
+
+    @pytest.mark.parametrize("command", ["show", "apply"])
+    def test_without_a_study_it_says_how_to_make_one(self, project: Path, command: str) -> None:
+        error = error_of("tune", command)
+        assert isinstance(error, ArtifactError)
+        assert "tune/best.json is missing" in str(error)
+        assert "dvc repro tune/dvc.yaml:tune" in str(error)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ("source: digits", "source: mnist", "data.source was digits, is mnist"),
+            ("hidden: [8]", "hidden: [9]", r"model.hidden was [8], is [9]"),
+            ("batch_size: 20", "batch_size: 10", "train.batch_size was 20, is 10"),
+        ],
+    )
+    def test_a_study_of_something_else_is_refused(
+        self, project: Path, old: str, new: str, said: str
+    ) -> None:
+        stage.main()
+        config.PARAMS.write_text(PARAMS.replace(old, new))
+        error = error_of("tune", "apply")
+        assert isinstance(error, StudyError)
+        assert said in str(error)
+        assert config.PARAMS.read_text() == PARAMS.replace(old, new)
+
+    def test_a_study_of_other_rows_is_refused(self, project: Path) -> None:
+        stage.main()
+        artifacts.write_json(Vocabulary(documents=1), artifacts.VOCABULARY)
+        assert "the prepared data has changed" in str(error_of("tune", "apply"))
+
+    def test_a_misspelt_setting_is_named_first(self, project: Path) -> None:
+        stage.main()
+        config.PARAMS.write_text(PARAMS.replace("batch_size", "batchsize"))
+        error = error_of("tune", "apply")
+        assert isinstance(error, SettingsError)
+        assert "Did you mean 'batch_size'?" in str(error)
+
+
+@pytest.fixture
+def registered(mlflow_store: Path) -> Path:
+    """Versions 1 (champion) and 2 (challenger) of one model, the second a little better."""
+    Path(config.PARAMS).write_text(PARAMS)
+    for number, elbo_nats in enumerate((-80.0, -79.0)):
+        write_project(Path(), seed=number)
+        write_scores(Path(), elbo_nats=elbo_nats)
+        register("tiny", candidate.read())
+    return mlflow_store
+
+
+class TestRegistry:
+    def test_list_promote_rollback(self, registered: Path) -> None:
+        def listed() -> list[tuple[int, str, float]]:
+            found = json.loads(run("registry", "list", "--json").output)
+            return [(one["version"], one["aliases"], one["elbo_nats"]) for one in found]
+
+        assert listed() == [(2, "challenger", -79.0), (1, "champion", -80.0)]
+        promoted = run("registry", "promote")
+        assert promoted.output.startswith("promoted: ")
+        assert listed()[0] == (2, "challenger, champion", -79.0)
+        assert run("registry", "rollback").output == "version 1 of tiny is the champion again\n"
+        assert listed()[1] == (1, "champion", -80.0)
+        text = run("registry", "list").output.splitlines()
+        assert text[0].split() == ["version", "aliases", "elbo_nats", "active_units", "run_id"]
+
+    def test_a_refusal_is_said_and_is_status_1(self, registered: Path) -> None:
+        config.PARAMS.write_text(
+            PARAMS.replace("{name: tiny}", "{name: tiny, min_active_units: 9}")
+        )
+        refused = run("registry", "promote", "2")
+        assert refused.exit_code == 1
+        assert refused.output.startswith("refused: active units 3")
+
+    def test_a_name_that_is_not_registered_is_one_line(self, registered: Path) -> None:
+        error = error_of("registry", "list", "--name", "other")
+        assert isinstance(error, StoreError)
+        assert "\n" not in str(error)
+        assert "other" in str(error)
+
+
+class TestServe:
+    @pytest.fixture
+    def served(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str, int]]:
+        calls: list[tuple[Path, str, int]] = []
+        monkeypatch.setattr(service, "serve", lambda *arguments: calls.append(arguments))
+        return calls
+
+    @pytest.mark.parametrize("model", [(), ("models:/tiny@champion",), ("models:/tiny/1",)])
+    def test_a_registered_model_is_found(
+        self, registered: Path, served: list[tuple[Path, str, int]], model: tuple[str, ...]
+    ) -> None:
+        run("serve", *model)
+        [(folder, host, port)] = served
+        assert (host, port) == ("127.0.0.1", 8000)
+        assert Predictor.from_folder(folder).spec.source == "tiny-texts"
+
+    def test_a_folder_is_taken_as_it_is_named(
+        self, tmp_path: Path, served: list[tuple[Path, str, int]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)  # no project
+        run("serve", "model", "--host", "0.0.0.0", "--port", "81")
+        assert served == [(Path("model"), "0.0.0.0", 81)]
+
+    @pytest.mark.parametrize("model", ["models:/tiny@nobody", "models:/none/1", "models:/tiny/9"])
+    def test_a_version_that_does_not_exist_is_one_line(
+        self, registered: Path, served: list[tuple[Path, str, int]], model: str
+    ) -> None:
+        error = error_of("serve", model)
+        assert isinstance(error, StoreError)
+        assert "\n" not in str(error)
+        assert not served
