@@ -87,6 +87,12 @@ def test_whole_number_labels_are_the_same_in_every_format(written):
     assert sum((arrays["y"] == -1).sum() for arrays in ready.arrays.values()) == 1
 
 
+def test_numbers_that_a_missing_label_made_floats_are_whole_again(project):
+    label = [None, *(float(i % 2) for i in range(39))]
+    table(label=label).to_parquet(project / "own.parquet")
+    assert prepare(settings("data/raw/own.parquet")).spec.classes == ("0", "1")
+
+
 def test_classes_of_numbers_are_in_the_order_of_their_values(project):
     table(label=[(i % 11) for i in range(40)]).to_csv(project / "own.csv", index=False)
     assert prepare(settings("data/raw/own.csv")).spec.classes == tuple(map(str, range(11)))

@@ -187,6 +187,12 @@ def test_an_archive_with_a_member_missing_is_refused(mirrored):
         fetch.read_members(file_of(b"", unpacked_sha256=digest), re.compile(r".*"), 3)
 
 
+def test_the_order_of_members_is_no_part_of_the_digest():
+    assert fetch.members_sha256({"a": b"1", "b": b"2"}) == fetch.members_sha256(
+        {"b": b"2", "a": b"1"}
+    )
+
+
 def test_names_and_contents_cannot_trade_bytes_in_the_digest():
     assert fetch.members_sha256({"a": b"bc"}) != fetch.members_sha256({"ab": b"c"})
     assert fetch.members_sha256({"a": b"", "b": b""}) != fetch.members_sha256({"a": b"b\x000\x00"})

@@ -47,7 +47,7 @@ def prepare(settings: Settings) -> Prepared:
         vocabulary=terms,
         tables={split: _table(raw, at) for split, at in rows.items()},
         arrays={split: _arrays(raw, spec, at) for split, at in rows.items()},
-        refused=raw.refused,
+        refused=raw.refused.sort_values("row", kind="stable", ignore_index=True),
         checks=validation.counts(raw),
         notes=raw.notes,
     )
