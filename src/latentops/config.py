@@ -5,7 +5,7 @@ stage declares the sections that it reads as the fields of one more `Section` an
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ def load(settings: type[S], path: Path = PARAMS) -> S:
 def read(path: Path) -> dict[str, Any]:
     """The whole file as a mapping of sections, its top level checked against `SECTIONS`."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
         raise SettingsError(
             f"{path} is missing in {Path.cwd()}. Take one: `cp recipes/intents.yaml {path}`."
@@ -43,6 +43,8 @@ def read(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"{path} is not YAML: {reason}") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path} should hold the sections {', '.join(SECTIONS)}. Found none.")
     if strange := [str(name) for name in values if name not in SECTIONS]:
@@ -65,13 +67,15 @@ def _listing(origin: str, problems: Iterable[str]) -> str:
 
 
 def _problem(settings: type[Section], problem: Any) -> str:
-    place = [str(part) for part in problem["loc"]]
+    *parents, last = problem["loc"] or ("",)
     if problem["type"] == "extra_forbidden":
-        return _unknown(".".join(place), _neighbours(settings, place))
+        place, known = _walk(settings, parents)
+        return _unknown(".".join([*place, str(last)]), known)
+    name = ".".join(_walk(settings, problem["loc"])[0])
     if problem["type"] == "missing":
-        return f"{'.'.join(place)}: missing."
+        return f"{name}: missing."
     found = "" if isinstance(problem["input"], dict) else f" Got {problem['input']!r}."
-    return f"{'.'.join(place)}: {problem['msg']}.{found}"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}.{found}"
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -80,23 +84,35 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"{name}: no such setting.{hint}"
 
 
-def _neighbours(settings: type[Section], place: list[str]) -> list[str]:
-    """Names that could have stood at `place`, found by walking the JSON schema."""
+def _walk(settings: type[Section], location: Sequence[str | int]) -> tuple[list[str], list[str]]:
+    """The names in the file on the way to pydantic's `location`, and those that may stand there.
+
+    A location holds the tags of unions too (model.bow.latent), which the file does not.
+    """
     schema = settings.model_json_schema()
-    nodes = [schema]
-    for part in place[:-1]:
-        nodes = [found for node in nodes for found in _step(schema, node, part)]
-    return [name for node in nodes for name in node.get("properties", {})]
-
-
-def _step(schema: dict[str, Any], node: dict[str, Any], part: str) -> list[dict[str, Any]]:
-    if part not in node.get("properties", {}):  # the tag of a union, not a name in the file
-        return [node] if "properties" in node else []
-    child = node["properties"][part]
-    return [_resolve(schema, option) for option in child.get("oneOf", child.get("anyOf", [child]))]
+    names, node = [], schema
+    for part in location:
+        tags = node.get("discriminator", {}).get("mapping", {})
+        if part not in tags:
+            names.append(str(part))
+        child = {"$ref": tags[part]} if part in tags else node.get("properties", {}).get(part, {})
+        node = _resolve(schema, child)
+    return names, list(node.get("properties", {}))
 
 
 def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in node:
         node = schema["$defs"][node["$ref"].rpartition("/")[2]]
     return node
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a name that stands twice in one mapping, of which YAML would keep the second."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key, _ in node.value if names.count(key.value) > 1]:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{twice[-1].value} stands twice", twice[-1].start_mark
+            )
+        return super().construct_mapping(node, deep)
