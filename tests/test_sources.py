@@ -1,6 +1,7 @@
 """Public and embedded sets: what they hold, and what happens where they cannot be had."""
 
 import contextlib
+import errno
 import functools
 import gzip
 import hashlib
@@ -15,8 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+import scipy.sparse
 from sklearn.datasets import load_digits
 
+from latentops import config
 from latentops.data import fetch, formats, pins, public
 from latentops.data.fetch import File
 from latentops.data.prepared import prepare
@@ -119,6 +122,24 @@ def test_no_network_or_no_such_file_is_one_line_that_says_what_to_do(served, add
         fetch.read(file_of(CONTENT, url))
     assert "\n" not in str(error.value)
     assert "absent.txt" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (PermissionError(errno.EACCES, "denied"), DataError, "Set LATENTOPS_CACHE to a folder"),
+        (OSError(errno.ENOSPC, "full"), OSError, "full"),
+    ],
+)
+def test_a_cache_that_cannot_be_written_is_not_called_a_network(
+    served, monkeypatch, error, raised, message
+):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(fetch.pooch, "retrieve", fail)
+    with pytest.raises(raised, match=message):
+        fetch.read(file_of(CONTENT))
 
 
 def test_a_mirror_file_passes_the_same_check(mirrored):
@@ -332,6 +353,30 @@ def test_the_newsgroups_of_nvdm_are_numbered_by_alphabet(real):
         assert pd.Series(column).groupby(raw.table["label"]).sum().idxmax() == group
 
 
+def test_ready_counts_keep_their_terms_and_give_the_published_unigram_perplexity(real):
+    """Per document, on test, of the unigram of the published training half: 1205."""
+    ready = prepare(Settings(source="nvdm-20news"))
+    assert {split: len(rows) for split, rows in ready.tables.items()} == {
+        "train": 10_141,
+        "valid": 1_127,
+        "test": 7_505,
+    }
+    assert ready.vocabulary.target == tuple(range(2000))
+    assert ready.vocabulary.documents == 10_141
+    halves = {name: counts_of(ready.arrays[name]) for name in ("train", "valid", "test")}
+    columns = (halves["train"] > 0).sum(axis=0)
+    assert ready.vocabulary.document_frequency == tuple(np.asarray(columns)[0])
+    seen = np.asarray(halves["train"].sum(axis=0) + halves["valid"].sum(axis=0))[0]
+    nats = -(halves["test"] @ np.log(seen / seen.sum()))
+    tokens = np.asarray(halves["test"].sum(axis=1))[:, 0]
+    assert np.exp((nats / tokens).mean()) == pytest.approx(1205, abs=1)
+
+
+def counts_of(arrays):
+    parts = (arrays["counts"], arrays["indices"], arrays["indptr"])
+    return scipy.sparse.csr_matrix(parts, shape=(len(arrays["y"]), 2000))
+
+
 IMDB = re.compile(r"aclImdb/(?:train/(?:pos|neg|unsup)|test/(?:pos|neg))/\d+_\d+\.txt")
 
 
@@ -443,6 +488,31 @@ def test_binarization_that_makes_no_sense_is_refused(tmp_path, monkeypatch, sour
     np.savez("bw.npz", x=np.random.default_rng(0).integers(0, 2, size=(20, 4, 4)))
     with pytest.raises(SettingsError, match=rf"data\.binarize: static .*{reason}"):
         prepare(Settings(source=source, binarize="static"))
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"characters": [3, 2]},
+            r"data\.characters: .*must be 1 or more and not above the longest",
+        ),
+        ({"characters": [0, 2]}, r"data\.characters: "),
+        ({"words": False}, "words: false needs characters"),
+        ({"valid_fraction": 0}, r"data\.valid_fraction: "),
+        ({"sorce": "imdb"}, r"data\.sorce: no such setting\. Did you mean 'source'\?"),
+        ({"binarize": "both"}, r"data\.binarize: "),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(values, message):
+    class Stage(config.Section):
+        data: Settings
+
+    with pytest.raises(SettingsError, match=message):
+        config.parse(Stage, {"data": values}, "params.yaml")
 
 
 # Names

@@ -1,4 +1,4 @@
-"""Bugs planted in reading, checking and cutting data; each must turn the named test red; see tools/break.py."""
+"""Bugs of reading, checking and cutting data; see tools/break.py."""
 
 _SOURCES, _OWN = "tests/test_sources.py", "tests/test_own_data.py"
 _VALIDATION, _SPLITS = "tests/test_validation.py", "tests/test_splits.py"

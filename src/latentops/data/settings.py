@@ -10,8 +10,8 @@ from latentops.config import Section
 class Settings(Section):
     """Which data, how it is cut, and which terms or grey values a model sees.
 
-    A setting that the kind of data has no use for (`binarize` on text, `words` on images) must
-    keep its neutral value where it would change what the numbers mean; the rest are not read.
+    What the kind of data has no use for is not read (`words` on images, `strip` beside 20news),
+    but for `binarize`: on text, or on pixels that are black or white already, it is refused.
     """
 
     source: str = pydantic.Field(
