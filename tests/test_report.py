@@ -234,6 +234,8 @@ def test_every_metric_has_a_title_and_hidden_ones_speak_for_themselves():
         (-101.2345, "nats", "-101.2"),
         (12_345.6, "", "12,346"),
         (3.0, "nats", "3"),
+        (0.0072834, "s", "0.00728"),
+        (4321.5, "s", "4,322"),
         (0.000012, "", "1.2e-05"),
         (1e12, "", "1,000,000,000,000"),
     ],
@@ -250,6 +252,14 @@ def test_settings_are_written_for_people():
         "none",
         "x",
     ]
+
+
+def test_labels_without_room_on_the_map_are_counted():
+    facts = samples.digits()
+    points = facts.evaluation.latent_map.assign(x=0.0, y=0.0)
+    crowded = replace(facts, evaluation=replace(facts.evaluation, latent_map=points))
+    assert "Room was found for 1 names only" in sections.latent_space(crowded).blocks[1].caption
+    assert "Room was found" not in said(composed("digits"))
 
 
 def test_a_probe_that_did_not_converge_is_named():

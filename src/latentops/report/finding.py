@@ -43,6 +43,12 @@ def margin(first: float, second: float, examples: int) -> float:
     return 1.96 * math.sqrt((first * (1 - first) + second * (1 - second)) / examples)
 
 
+def widest_margin(probes: Probes, examples: int) -> float:
+    """The largest margin between our features and another kind."""
+    ours = probes[our_features(probes)]["accuracy"]
+    return max(margin(ours, probe["accuracy"], examples) for probe in probes.values())
+
+
 def _against(name: str, accuracy: float, ours: float, test_examples: int) -> str:
     points = 100 * (ours - accuracy)
     if abs(ours - accuracy) <= margin(ours, accuracy, test_examples):

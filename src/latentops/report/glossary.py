@@ -85,7 +85,7 @@ METRICS = {
     "weights_bytes": Metric("Weights", "bytes", ""),
     "test_rows": Metric("Test examples", "", "In scope, with and without a label."),
     "test_rows_also_in_train": Metric(
-        "Test examples that stand in train too", "", "The same words in the same order."
+        "Test examples that stand in train too", "", "Equal texts, case and spaces apart."
     ),
     "mse_pixel_pca": Metric(
         "Squared error per pixel, PCA", "", "Of a PCA with as many components as latent dimensions."
@@ -96,7 +96,7 @@ METRICS = {
     "accuracy_unseen": Metric(
         "Accuracy, unseen", "share", "On the test examples that do not stand in train."
     ),
-    "features": Metric("Dimensions", "", "Features that the classifier reads."),
+    "features": Metric("Count", "", "Features that the classifier reads."),
     "feature_fit_seconds": Metric("Fit features", "s", ""),
     "head_fit_seconds": Metric("Fit classifier", "s", ""),
     "microseconds_per_example": Metric("Classify one", "µs", "In a batch, on one thread."),
@@ -147,6 +147,8 @@ def value_text(value: float, unit: str) -> str:
         return f"{100 * value:.1f} %"
     if unit == "bytes":
         return _bytes_text(value)
+    if unit in ("s", "µs"):
+        return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
     if float(value).is_integer():
         return f"{int(value):,}"
     if abs(value) >= 1000:

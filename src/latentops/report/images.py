@@ -10,7 +10,7 @@ from latentops.report.canvas import styled
 
 COLUMNS = 8
 MOST_ROWS = 10
-LETTER_INCHES = 0.08
+LETTER_INCHES = 0.12
 
 
 @styled

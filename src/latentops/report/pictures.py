@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import Bbox
@@ -16,7 +17,7 @@ from latentops.report.canvas import BLUE, FAINT, GREY, INK, MUTED, PALETTE, VERM
 
 MOST_LEGEND_ENTRIES = 8
 MOST_NAMES_ON_MAP = 40
-MOST_CLASSES_IN_FULL = 25
+MOST_CLASSES_IN_FULL = 30
 MOST_CLASSES_IN_BLOCK = 20
 MOST_CLASSES_WITH_NUMBERS = 12
 MOST_NUMBERED_BARS = 32
@@ -45,7 +46,8 @@ def training_curves(curve: pd.DataFrame, best_epoch: int) -> Figure:
         axes.axvline(best_epoch, color=VERMILION, linewidth=1, linestyle="--", label="best epoch")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-    panels[0].legend(loc="lower right", fontsize=9)
+    lines, names = panels[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=3)
     for axes in panels[2:]:
         axes.set_xlabel("epoch")
     return figure
@@ -60,11 +62,9 @@ def rate_per_dimension(rate_nats_Z: np.ndarray, active_Z: np.ndarray) -> Figure:
     """How many nats each latent dimension carries, largest first; active units in colour."""
     order = np.argsort(-rate_nats_Z, kind="stable")
     places = np.arange(len(order))
-    active = active_Z[order].astype(bool)
     figure = canvas.blank(2.8)
     axes = figure.subplots()
-    for chosen, color, name in ((active, BLUE, "active"), (~active, FAINT, "not active")):
-        axes.bar(places[chosen], rate_nats_Z[order][chosen], color=color, label=name)
+    axes.bar(places, rate_nats_Z[order], color=np.where(active_Z[order], BLUE, FAINT))
     if len(order) <= MOST_NUMBERED_BARS:
         axes.set_xticks(places, labels=[f"z{index}" for index in order], rotation=90)
         axes.tick_params(axis="x", labelsize=7.5)
@@ -72,7 +72,7 @@ def rate_per_dimension(rate_nats_Z: np.ndarray, active_Z: np.ndarray) -> Figure:
     axes.set_xlim(-0.6, len(order) - 0.4)
     axes.set_xlabel("latent dimensions, most used first")
     axes.set_ylabel("rate, nats")
-    axes.legend(loc="upper right")
+    axes.legend(handles=[Patch(color=BLUE, label="active"), Patch(color=FAINT, label="not active")])
     return figure
 
 
@@ -151,7 +151,7 @@ def confusion(pairs: pd.DataFrame) -> Figure:
     axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))  # few mistakes show too
     if len(names) <= MOST_CLASSES_WITH_NUMBERS:
         _write_shares(axes, shares)
-    fontsize = 9 if len(names) <= MOST_CLASSES_WITH_NUMBERS else 7.5
+    fontsize = 9 if len(names) <= MOST_CLASSES_WITH_NUMBERS else 7
     rotation = 90 if max(map(len, names)) > 3 else 0
     axes.set_xticks(range(len(names)), labels=names, rotation=rotation, fontsize=fontsize)
     axes.set_yticks(range(len(names)), labels=names, fontsize=fontsize)

@@ -31,8 +31,8 @@ def training(facts: Facts) -> Section:
         "training",
         canvas.png(pictures.training_curves(facts.curve, best)),
         alt=f"Curves of ELBO, distortion, rate and β over {epochs} epochs; best epoch {best}.",
-        caption="By epoch. The weights that were kept are those of the best epoch: the one with "
-        "the highest ELBO on the validation split, once β had risen.",
+        caption="By epoch. The weights of the best epoch were kept: the one with the highest ELBO "
+        "on the validation split, after any rise of β.",
     )
     outcome = tuple(_measured(name, value) for name, value in facts.training.items())
     blocks = (

@@ -102,8 +102,7 @@ def features(facts: Facts) -> Section | None:
 
 def _how_probed(facts: Facts) -> str:
     probes = facts.evaluation.probes
-    best = max(probe["accuracy"] for probe in probes.values())
-    points = 100 * finding.margin(best, best, len(facts.evaluation.confusion))
+    points = 100 * finding.widest_margin(probes, len(facts.evaluation.confusion))
     rows = max(int(probe["train_rows"]) for probe in probes.values())
     stopped = [feature_title(name) for name, probe in probes.items() if not probe["converged"]]
     early = f" The fit stopped early on {', '.join(stopped)}." if stopped else ""
@@ -184,14 +183,16 @@ def _map(facts: Facts) -> Picture:
     shown = points.assign(label=points["label"].map(facts.shown))
     labels = shown["label"].nunique()
     color = f"coloured by label ({labels:,})" if labels else "as a density"
-    crowded = labels > pictures.MOST_LEGEND_ENTRIES
-    left_out = " Labels that found no room stay grey." if crowded else ""
+    figure = pictures.latent_map(shown)
+    named = len(figure.axes[0].texts)
+    crowded = pictures.MOST_LEGEND_ENTRIES < labels > named
+    left_out = f" Room was found for {named} names only; the points of the others are grey."
     return Picture(
         "latent_map",
-        canvas.png(pictures.latent_map(shown)),
+        canvas.png(figure),
         alt=f"Map of {len(points):,} test examples in two dimensions, {color}.",
         caption=f"The codes of {len(points):,} test examples in two dimensions, {color}."
-        f"{left_out}{_key(facts.shown)}",
+        f"{left_out if crowded else ''}{_key(facts.shown)}",
     )
 
 

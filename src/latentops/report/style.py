@@ -50,7 +50,7 @@ nav a { display: inline-block; padding: .2rem 0; }
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .94rem; overflow-wrap: normal; }
 caption { text-align: start; padding: 0 0 .4rem; font-weight: 600; }
-th, td { padding: .45rem .75rem .45rem 0; text-align: start; vertical-align: top; }
+th, td { padding: .45rem .6rem .45rem 0; text-align: start; vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th {
   border-bottom: 1px solid var(--muted); font-weight: 600; color: var(--muted);
@@ -61,6 +61,7 @@ td { max-width: 28rem; overflow-wrap: break-word; }
 td:first-child { min-width: 5.5rem; }
 td small { display: block; color: var(--muted); font-size: .87rem; line-height: 1.4; }
 .number { text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
+thead .number { white-space: normal; }
 .marked { font-weight: 600; background: var(--tint); }
 .marked small { font-weight: 400; }
 figure { margin: 1.5rem 0; }
