@@ -133,6 +133,13 @@ class TestStudy:
         assert twice == study.run("s", attempt, many, tmp_path / "once")
         assert len(set(choices(twice))) == 14
 
+    @pytest.mark.parametrize("sampler", ["tpe", "gp"])
+    def test_the_sampler_goes_where_the_score_is_high(self, tmp_path: Path, sampler: Any) -> None:
+        """Random trials, of which the first ten are made, are as far from the best at the end."""
+        settings = Settings(sampler=sampler, trials=24, beta=(0.01, 100), latent=(1, 512))
+        table = study.table(study.run("s", attempt, settings, tmp_path))
+        assert table["score"][10:].median() > table["score"][:10].median() + 1
+
     def test_another_seed_asks_for_other_trials(self, tmp_path: Path) -> None:
         first, second = (
             study.run("s", attempt, Settings(trials=3, seed=seed), tmp_path / str(seed))

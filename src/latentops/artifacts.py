@@ -154,7 +154,7 @@ def read_tensors(path: Path) -> Arrays:
 
 
 def write_tensors(arrays: Arrays, path: Path) -> None:
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with whole_file(path) as partial:
         partial.write_bytes(safetensors.numpy.save(contiguous))
 
@@ -169,7 +169,7 @@ def tensors_sha256(arrays: Arrays) -> str:
     """A digest of names, types, shapes and values, whatever the file format adds."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
