@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from conftest import ROOT
 
 PARTS = (
@@ -115,8 +114,10 @@ def test_a_second_repro_runs_nothing_and_makes_no_run(project: Path) -> None:
 
 def test_the_champion_loads_in_a_new_process_with_pickle_refused(project: Path) -> None:
     script = (
-        "import mlflow, numpy as np, pathlib, warnings; warnings.simplefilter('error', UserWarning)\n"
-        "mlflow.set_tracking_uri('sqlite:///' + str(pathlib.Path('mlruns/mlflow.db').absolute()))\n"
+        "import mlflow, numpy as np, pathlib, warnings\n"
+        "warnings.simplefilter('error', UserWarning)\n"
+        "database = pathlib.Path('mlruns/mlflow.db').absolute()\n"
+        "mlflow.set_tracking_uri(f'sqlite:///{database}')\n"
         "model = mlflow.pyfunc.load_model('models:/latentops-digits@champion')\n"
         "x = np.zeros((3, 1, 8, 8), dtype=np.uint8)\n"
         "print(model.predict(x).shape, len(model.predict(x, params={'task': 'score'})))\n"

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from conftest import ROOT
 from mlflow import MlflowClient
 
-from conftest import ROOT
 from latentops import artifacts
 from latentops.errors import (
     ArtifactError,

@@ -103,7 +103,8 @@ class Multinomial:
         """Tokens [B] and the sum of their logits [..., B], reading only the words that occur."""
         columns, counts = x.col_indices(), x.values()
         rows = torch.repeat_interleave(x.crow_indices().diff(), output_size=len(counts))
-        scores = counts * self.logits[..., rows, columns]
+        places = rows * x.shape[1] + columns
+        scores = counts * self.logits.flatten(-2).index_select(-1, places)
         sums = scores.new_zeros(self.logits.shape[:-1])
         tokens_B = counts.new_zeros(x.shape[0]).scatter_add(0, rows, counts)
         return tokens_B, sums.scatter_add(-1, rows.expand_as(scores), scores)

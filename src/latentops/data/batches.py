@@ -66,10 +66,11 @@ class Images:
         return len(self.pixels)
 
     def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
-        pixels = self.pixels[rows.to(self.pixels.device)]
+        pixels = self.pixels.index_select(0, rows.to(self.pixels.device))
         if not self.dynamic:
             levels = pixels.float()
-            return Batch(input=levels / (self.levels - 1), target=levels)
+            scaled = levels if self.levels == 2 else levels / (self.levels - 1)
+            return Batch(input=scaled, target=levels)
         # A level x is above x of the levels - 1 equally likely thresholds: exact, and on a CPU
         # several times faster than torch.bernoulli.
         thresholds = torch.randint(
@@ -113,14 +114,17 @@ class Rows:
 
     def take(self, rows: Tensor) -> Self:
         rows = rows.to(self.indptr.device)
-        starts = self.indptr[rows]
-        lengths = self.indptr[rows + 1] - starts
+        starts = self.indptr.index_select(0, rows)
+        lengths = self.indptr.index_select(0, rows + 1) - starts
         indptr = _offsets(lengths)
         within = torch.arange(int(indptr[-1]), device=rows.device)
         shift = torch.repeat_interleave(starts - indptr[:-1], lengths, output_size=len(within))
         places = within + shift
-        return replace(
-            self, indptr=indptr, columns=self.columns[places], values=self.values[places]
+        return replace(  # index_select: half the time of an index in brackets
+            self,
+            indptr=indptr,
+            columns=self.columns.index_select(0, places),
+            values=self.values.index_select(0, places),
         )
 
     def to(self, device: torch.device | str) -> Self:

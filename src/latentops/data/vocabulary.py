@@ -41,7 +41,7 @@ _SPELLING = {
 }
 
 _DOCUMENTS_AT_ONCE = 4096
-_REMEMBERED_CHUNKS = 200_000
+_REMEMBERED_CHUNKS = 50_000  # 60 MB where n-grams of 2 to 5 characters are terms
 
 
 class Choice(Protocol):
@@ -111,11 +111,12 @@ def _chunks(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", normalized).split()
 
 
-def _terms(chunk: str, words: bool, characters: tuple[int, int] | None) -> Iterator[str]:
-    if words:
-        yield from _words(chunk)
-    if characters is not None:
-        yield from _ngrams(f" {chunk} ", *characters)
+@lru_cache(maxsize=_REMEMBERED_CHUNKS)
+def _terms(chunk: str, words: bool, characters: tuple[int, int] | None) -> tuple[str, ...]:
+    """Few chunks make up most of any text, so their terms are remembered."""
+    of_words = _words(chunk) if words else ()
+    of_characters = _ngrams(f" {chunk} ", *characters) if characters else ()
+    return (*of_words, *of_characters)
 
 
 def _words(chunk: str) -> Iterator[str]:
@@ -190,7 +191,7 @@ def _no_term(documents: int, found: int, settings: Choice) -> DataError:
 
 
 def _column_lookup(vocabulary: Vocabulary) -> Callable[[str], tuple[int, ...]]:
-    """From a chunk of text to the columns of its terms; chunks recur, so answers are kept."""
+    """From a chunk of text to the columns of its terms."""
     column = {term: index for index, term in enumerate(vocabulary.terms)}
 
     @lru_cache(maxsize=_REMEMBERED_CHUNKS)

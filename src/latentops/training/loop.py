@@ -6,12 +6,12 @@ The same settings, data and thread count give the same weights bit for bit on on
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentops import elbo, objectives
 from latentops.data.batches import Batch, Examples, in_batches
@@ -202,15 +202,13 @@ class _Loop:
         self.vae.train()
         guard = _Guard(self.optimizer, self.device)
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        rate_sum, distortion_sum = sums.unbind()
         order = torch.randperm(len(self.train), generator=self.order).to(self.device)
-        for rows in torch.split(order, self.settings.batch_size):
-            terms = self._update(self.train.batch(rows, self.noise), guard)
-            rate_sum += terms.rate_BZ.detach().sum()
-            distortion_sum += terms.distortion_B.detach().sum()
-            if self.step % _STEPS_BETWEEN_LOOKS == 0:
-                self._stop_where_refused(guard)
-        self._stop_where_refused(guard)
+        batches = torch.split(order, self.settings.batch_size)
+        for start in range(0, len(batches), _STEPS_BETWEEN_LOOKS):
+            window = batches[start : start + _STEPS_BETWEEN_LOOKS]
+            terms = [self._update(self.train.batch(rows, self.noise), guard) for rows in window]
+            self._stop_where_refused(guard)
+            sums += _sums(terms)
         rate_nats, distortion_nats = (sums / len(self.train)).tolist()
         return rate_nats, distortion_nats
 
@@ -221,30 +219,29 @@ class _Loop:
         loss = objectives.loss(terms, self.step, self.steps, self.objective)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        guard.watch(loss.detach())
+        watched = loss.detach()
         if self.settings.clip_norm is not None:
-            guard.watch(
-                torch.nn.utils.clip_grad_norm_(self.vae.parameters(), self.settings.clip_norm)
+            watched = watched + nn.utils.clip_grad_norm_(
+                self.vae.parameters(), self.settings.clip_norm
             )
+        guard.watch(watched)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.step, self.steps, self.settings)
         self.optimizer.step()
-        guard.count()
         self.step += 1
-        return terms
+        return elbo.Terms(terms.rate_BZ.detach(), terms.distortion_B.detach())
 
     @torch.no_grad()
     def _score(self) -> tuple[float, float]:
         """Rate and distortion in nats of the whole validation split, with the same noise always."""
         self.vae.eval()
         noise = torch.Generator(self.device).manual_seed(self.settings.seed)
-        rate_sum = distortion_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for batch in in_batches(self.valid, self.settings.batch_size):
             output = self.vae(batch.input, noise)
-            terms = elbo.terms(output.posterior, output.likelihood, batch.target)
-            rate_sum = rate_sum + terms.rate_BZ.sum()
-            distortion_sum = distortion_sum + terms.distortion_B.sum()
-        return rate_sum.item() / len(self.valid), distortion_sum.item() / len(self.valid)
+            sums += _sums([elbo.terms(output.posterior, output.likelihood, batch.target)])
+        rate_nats, distortion_nats = (sums / len(self.valid)).tolist()
+        return rate_nats, distortion_nats
 
     def _keep(self, row: Row) -> None:
         """Add the row to the history, and the weights to the best where they are."""
@@ -274,27 +271,36 @@ class _Loop:
 
 
 class _Guard:
-    """Refuses every update from the first loss on that is not finite, without waiting for it.
+    """Refuses every update from the first value on that is not finite, without waiting for it.
 
     The fused optimizers skip an update on the device where `found_inf` is 1: the way in which
     torch's own GradScaler does it.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+        self._poison = torch.zeros((), device=device)  # NaN from that value on
         self._refusing = torch.zeros((), device=device)
-        self._refused = torch.zeros((), device=device)
+        self._values: list[Tensor] = []
         optimizer.found_inf = self._refusing  # type: ignore[attr-defined]
 
     def watch(self, value: Tensor) -> None:
-        """x - x is 0 for a finite x and NaN for every other."""
-        torch.maximum(self._refusing, (value - value).ne_(0), out=self._refusing)
-
-    def count(self) -> None:
-        self._refused += self._refusing
+        """For each update: 0 x is 0 for a finite x and NaN for every other."""
+        self._values.append(value)
+        self._poison.add_(value, alpha=0)
+        torch.ne(self._poison, 0, out=self._refusing)
 
     def refused(self) -> int:
-        """How many updates were refused so far; waits for the device."""
-        return int(self._refused.item())
+        """How many of the updates since the last look were refused; waits for the device."""
+        fine = torch.stack(self._values).isfinite()
+        self._values.clear()
+        return len(fine) - int(fine.cumprod(0).sum())
+
+
+def _sums(terms: Sequence[elbo.Terms]) -> Tensor:
+    """Rate and distortion in nats, summed over all examples; float64 [2]."""
+    rates = torch.cat([each.rate_BZ for each in terms])
+    distortions = torch.cat([each.distortion_B for each in terms])
+    return torch.stack([rates.sum(dtype=torch.float64), distortions.sum(dtype=torch.float64)])
 
 
 def _optimizer(vae: VAE, settings: Settings) -> torch.optim.Optimizer:
