@@ -82,6 +82,12 @@ def test_ngrams_are_those_of_scikit_learn_on_any_text(texts, lengths):
         assert ours == Counter(NGRAM + ngram for ngram in of_sklearn(plain))
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_takes_a_short_way_to_the_same_words(text):
+    with_a_character_more = words(text + " é")
+    assert words(text) == with_a_character_more[:-1]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

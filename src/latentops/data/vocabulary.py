@@ -5,12 +5,13 @@ casefolded runs of letters, marks and digits with inner apostrophes. Where a scr
 spaces (Chinese, Japanese, Thai, ...) its characters and their pairs stand for words.
 """
 
+import re
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from typing import Literal, Protocol
 
 import numpy as np
@@ -31,6 +32,7 @@ _WORD_OR_RUN = regex.compile(
     rf"(?V1)(?P<word>{_START}{_INNER}*(?:'{_INNER}+)*)"
     rf"|(?P<run>[[\p{{L}}\p{{N}}\p{{M}}]&&[{_WITHOUT_SPACES}]]+)"
 )
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")  # what _WORD_OR_RUN finds there, sooner
 _CHARACTER = regex.compile(r"\X")  # with its vowel signs and tone marks
 
 # Curly apostrophes are apostrophes. What only shapes letters (soft hyphens, joiners, the emoji
@@ -63,6 +65,8 @@ class Choice(Protocol):
 
 def analyze(text: str, words: bool, characters: tuple[int, int] | None) -> list[str]:
     """Every term of `text`, as often as it stands there."""
+    if characters is None and text.isascii():
+        return _ASCII_WORD.findall(text.lower()) if words else []
     return [term for chunk in _chunks(text) for term in _terms(chunk, words, characters)]
 
 
@@ -97,9 +101,8 @@ def build(texts: Iterable[str], settings: Choice) -> Vocabulary:
 
 def count(texts: Iterable[str], vocabulary: Vocabulary) -> sparse.csr_matrix:
     """How often each term stands in each text: int32, a column per term, indices sorted."""
-    columns_of = _column_lookup(vocabulary)
-    width = len(vocabulary.terms)
-    blocks = [_count_block(block, columns_of, width) for block in _blocks(texts)]
+    column = {term: index for index, term in enumerate(vocabulary.terms)}
+    blocks = [_count_block(block, column, vocabulary) for block in _blocks(texts)]
     return sparse.csr_matrix(sparse.vstack(blocks, format="csr", dtype=np.int32))
 
 
@@ -120,9 +123,6 @@ def _terms(chunk: str, words: bool, characters: tuple[int, int] | None) -> tuple
 
 
 def _words(chunk: str) -> Iterator[str]:
-    if chunk.isascii() and chunk.isalnum():
-        yield chunk
-        return
     for match in _WORD_OR_RUN.finditer(chunk):
         if match["run"] is None:
             yield match["word"]
@@ -190,18 +190,6 @@ def _no_term(documents: int, found: int, settings: Choice) -> DataError:
     )
 
 
-def _column_lookup(vocabulary: Vocabulary) -> Callable[[str], tuple[int, ...]]:
-    """From a chunk of text to the columns of its terms."""
-    column = {term: index for index, term in enumerate(vocabulary.terms)}
-
-    @lru_cache(maxsize=_REMEMBERED_CHUNKS)
-    def columns_of(chunk: str) -> tuple[int, ...]:
-        terms = _terms(chunk, vocabulary.words, vocabulary.characters)
-        return tuple(column[term] for term in terms if term in column)
-
-    return columns_of
-
-
 def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
     """At least one block, which is empty where there are no texts."""
     remaining = iter(texts)
@@ -211,14 +199,16 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _count_block(
-    texts: list[str], columns_of: Callable[[str], tuple[int, ...]], width: int
+    texts: list[str], column: dict[str, int], vocabulary: Vocabulary
 ) -> sparse.csr_matrix:
     columns, ends = array("i"), array("q", [0])
     for text in texts:
-        columns.extend(chain.from_iterable(map(columns_of, _chunks(text))))
+        terms = analyze(text, vocabulary.words, vocabulary.characters)
+        columns.extend([column[term] for term in terms if term in column])
         ends.append(len(columns))
-    indices = np.frombuffer(columns, dtype=np.int32) if columns else np.empty(0, dtype=np.int32)
+    indices = np.array(columns, dtype=np.int32)
     ones = np.ones(len(indices), dtype=np.int32)
-    counts = sparse.csr_matrix((ones, indices, np.array(ends)), shape=(len(texts), width))
+    shape = (len(texts), len(vocabulary.terms))
+    counts = sparse.csr_matrix((ones, indices, np.array(ends)), shape=shape)
     counts.sum_duplicates()
     return counts
