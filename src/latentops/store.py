@@ -58,16 +58,18 @@ class Store:
     @contextmanager
     def as_default(self) -> Iterator[None]:
         """For calls in which MLflow makes a client of its own; the process keeps its default."""
-        chosen = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
-        before = mlflow.get_tracking_uri() if chosen else None
-        environment = os.environ.get(_VARIABLE)
+        variable = os.environ.get(_VARIABLE)
+        explicit = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+        chosen = mlflow.get_tracking_uri() if explicit else None
         mlflow.set_tracking_uri(self.uri)
         try:
             yield
         finally:
-            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None: as if never chosen
-            if environment is not None:  # which MLflow overwrites as well
-                os.environ[_VARIABLE] = environment
+            # MLflow takes None for a choice undone, and writes the variable at each choice.
+            mlflow.set_tracking_uri(None if chosen == variable else chosen)  # type: ignore[arg-type]
+            os.environ.pop(_VARIABLE, None)
+            if variable is not None:
+                os.environ[_VARIABLE] = variable
 
 
 def connect() -> Store:

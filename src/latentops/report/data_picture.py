@@ -82,7 +82,9 @@ def _draw_labels(axes: Axes, bars: list[tuple[str, int, str]]) -> None:
     places = np.arange(len(bars))
     if len(bars) > MOST_NAMED_LABELS:
         axes.bar(places, counts, width=1.0, color=colors)
-        axes.set_xlabel(f"{len(bars)} labels, the largest first")
+        grey = [name for name, _, color in bars if color == GREY]
+        last = f"; then {' and '.join(grey)}" if grey else ""
+        axes.set_xlabel(f"{len(bars) - len(grey)} labels, the largest first{last}")
         axes.grid(False, axis="x")
         return
     axes.barh(places, counts, color=colors)
@@ -115,9 +117,8 @@ def _draw_coverage(axes: Axes, vocabulary: Report) -> None:
             continue
         axes.barh(place, known, color=color, alpha=0.3, height=0.75)
         axes.barh(place, target, color=color, alpha=0.55, height=0.75)
-        axes.text(
-            0.02, place, f"{known:.1%} read, {target:.1%} given back", va="center", fontsize=9
-        )
+        shares = f"{known:.1%} known, {target:.1%} in target"
+        axes.text(0.02, place, shares, va="center", fontsize=9)
     axes.set_yticks(range(len(SPLIT_COLORS)), labels=list(SPLIT_COLORS))
     axes.set_ylim(len(SPLIT_COLORS) - 0.5, -0.5)
     axes.set_xlim(0, 1)
@@ -151,7 +152,7 @@ def _draw_pixels(axes: Axes, pixels: Report) -> None:
     axes.set_xlabel("level")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(fontsize=9, handlelength=1.2)
 
