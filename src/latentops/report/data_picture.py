@@ -84,7 +84,7 @@ def _draw_labels(axes: Axes, bars: list[tuple[str, int, str]]) -> None:
         axes.bar(places, counts, width=1.0, color=colors)
         grey = [name for name, _, color in bars if color == GREY]
         last = f"; then {' and '.join(grey)}" if grey else ""
-        axes.set_xlabel(f"{len(bars) - len(grey)} labels, the largest first{last}")
+        axes.set_xlabel(f"{len(bars) - len(grey)} labels{last}")
         axes.grid(False, axis="x")
         return
     axes.barh(places, counts, color=colors)
