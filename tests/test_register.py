@@ -1,0 +1,459 @@
+"""Registering, promoting and going back. The store is read back through MLflow itself."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import grimp
+import mlflow
+import pytest
+from mlflow import MlflowClient
+from tiny_model import IMAGES, write_project, write_scores
+
+from latentops import store
+from latentops.errors import ArtifactError, StoreError
+from latentops.registry import candidate, lineage, package, versions
+from latentops.registry.register import register
+from latentops.registry.settings import Settings
+from latentops.registry.versions import Version
+
+NAME = "tiny"
+POLICY = Settings(max_elbo_loss_nats=0.5)
+
+
+@pytest.fixture
+def project(mlflow_store: Path) -> Path:
+    write_project(mlflow_store)
+    return mlflow_store
+
+
+@pytest.fixture
+def client(mlflow_store: Path) -> MlflowClient:
+    uri = f"sqlite:///{mlflow_store}/mlruns/mlflow.db"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def register_now(name: str = NAME) -> Version:
+    return register(name, candidate.read())
+
+
+def register_another(project: Path, seed: int, elbo_nats: float = -80.0, units: int = 3) -> Version:
+    write_project(project, seed=seed)
+    write_scores(project, elbo_nats, units)
+    return register_now()
+
+
+def champion(client: MlflowClient) -> int:
+    return int(client.get_model_version_by_alias(NAME, "champion").version)
+
+
+# What a version is
+
+
+def test_a_version_carries_its_lineage_and_scores(project: Path, client: MlflowClient) -> None:
+    made = register_now()
+    found = client.get_model_version(NAME, "1")
+    assert (made.number, made.aliases) == (1, ("challenger", "champion"))
+    assert found.tags == made.tags
+    tags = found.tags
+    assert tags["lineage_key"] == lineage.read().key
+    assert tags["weights_sha256"] == lineage.read().weights_sha256
+    assert set(json.loads(tags["data_md5"])) == {path.as_posix() for path in lineage.DATA}
+    assert tags["test_md5"] == json.loads(tags["data_md5"])["data/test.safetensors"]
+    assert (tags["elbo_nats"], tags["active_units"]) == ("-80.0", "3")
+    assert (tags["source"], tags["synthetic"]) == ("tiny-texts", "true")
+    assert {"settings_sha256", "code_sha256", "git_commit", "git_dirty", "dvc_lock_sha256"} < set(
+        tags
+    )
+    logged = client.get_logged_model(found.source.removeprefix("models:/"))
+    assert (logged.status, logged.source_run_id) == ("READY", tags["run_id"])
+    assert client.get_run(tags["run_id"]).info.status == "FINISHED"
+    assert made.scores == versions.rule.Scores(-80.0, 3, tags["test_md5"])
+
+
+def test_the_model_belongs_to_the_run_that_trained_it(project: Path, client: MlflowClient) -> None:
+    found = store.connect()
+    run_id = found.client.create_run(found.experiment_id("training")).info.run_id
+    (project / "model/run.json").write_text(json.dumps({"run_id": run_id}))
+    assert register_now().tags["run_id"] == run_id
+    (output,) = client.get_run(run_id).outputs.model_outputs
+    assert client.get_logged_model(output.model_id).source_run_id == run_id
+
+
+def test_the_stored_model_holds_data_and_code_but_no_pickle(project: Path) -> None:
+    register_now()
+    (description,) = project.glob("mlruns/artifacts/tiny-texts/models/*/artifacts/MLmodel")
+    files = [path for path in description.parent.rglob("*") if path.is_file()]
+    kinds = {path.suffix for path in files if path.name != "MLmodel"}
+    assert kinds == {".json", ".safetensors", ".py", ".yaml", ".txt"}
+    for path in files:
+        start = path.read_bytes()[:2]
+        assert start != b"PK", f"{path} is an archive"
+        assert start[:1] != b"\x80", f"{path} is a pickle"
+    requirements = (description.parent / "requirements.txt").read_text()
+    assert "torch==" in requirements
+    assert "+" not in requirements
+
+
+def test_the_requirements_are_what_inference_imports() -> None:
+    graph = grimp.build_graph("latentops", include_external_packages=True, cache_dir=None)
+    reached = graph.find_upstream_modules("latentops.registry.pyfunc")
+    ours = [module for module in reached if module.startswith("latentops")]
+    imported = {
+        name
+        for module in [*ours, "latentops.registry.pyfunc"]
+        for name in graph.find_modules_directly_imported_by(module)
+        if not name.startswith("latentops") and name not in sys.stdlib_module_names
+    }
+    owners = packages_distributions()
+    needed = {min(owners[name]).lower() for name in imported}
+    needed -= {"mlflow", "scikit-learn"}  # MLflow adds itself; English stop words build, not read
+    assert needed <= set(package._REQUIREMENTS)
+
+
+LOAD = """
+import json, sys
+import mlflow, numpy, pandas
+texts = mlflow.pyfunc.load_model("models:/tiny@champion")
+images = mlflow.pyfunc.load_model("models:/tiny-images@champion")
+shapes = {}
+for task in ("encode", "reconstruct", "generate", "score"):
+    params = {"task": task, "n": 4, "seed": 1}
+    shapes[task] = [
+        texts.predict(["an utterance", "turn on"], params=params).shape,
+        texts.predict(pandas.DataFrame({"text": ["an utterance"]}), params=params).shape,
+        images.predict(numpy.zeros((2, 1, 3, 2), numpy.uint8), params=params).shape,
+    ]
+shapes["default"] = [texts.predict(["turn on"]).columns.tolist()]
+print(json.dumps(shapes))
+"""
+
+
+def test_the_champion_loads_in_a_new_process_with_pickles_refused_and_nothing_to_say(
+    project: Path,
+) -> None:
+    register_now()
+    write_project(project, IMAGES)
+    register_now("tiny-images")
+    environment = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlruns/mlflow.db",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", LOAD], env=os.environ | environment, capture_output=True, text=True
+    )
+    assert said.stderr == ""
+    assert json.loads(said.stdout) == {
+        "encode": [[2, 3], [1, 3], [2, 3]],
+        "reconstruct": [[2, 1], [1, 1], [2, 1, 3, 2]],
+        "generate": [[4, 2], [4, 2], [4, 1, 3, 2]],
+        "score": [[2, 1], [1, 1], [2, 1]],
+        "default": [["z0", "z1", "z2"]],
+    }
+
+
+# Once for each lineage
+
+
+def test_registering_again_finds_the_version(project: Path, client: MlflowClient) -> None:
+    first, second = register_now(), register_now()
+    assert second == first
+    assert len(client.search_model_versions(f"name='{NAME}'")) == 1
+    assert len(list(project.glob("mlruns/artifacts/tiny-texts/models/*"))) == 1
+
+
+def test_a_new_evaluation_of_the_same_weights_changes_the_scores_only(project: Path) -> None:
+    first = register_now()
+    write_scores(project, elbo_nats=-79.0)
+    second = register_now()
+    assert second.tags == {**first.tags, "elbo_nats": "-79.0"}
+
+
+def append(path: str) -> Callable[[], object]:
+    return lambda: Path(path).write_bytes(Path(path).read_bytes() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        append("src/prepare.py"),
+        append("src/train.py"),
+        append("src/loop.py"),
+        append("data/train.safetensors"),
+        append("data/valid.safetensors"),
+        append("data/test.safetensors"),
+        append("data/vocabulary.json"),
+        lambda: write_project(Path(), seed=1),
+        lambda: Path("model/settings.json").write_text('{"model": {"latent": 3}}'),
+    ],
+)
+def test_what_made_the_model_is_its_lineage(project: Path, change: Callable[[], object]) -> None:
+    before = lineage.read()
+    assert lineage.read() == before
+    change()
+    assert lineage.read().key != before.key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        append("src/evaluate.py"),
+        lambda: write_scores(Path(), elbo_nats=-1.0),
+        lambda: Path("model/run.json").write_text('{"run_id": "another"}'),
+        lambda: Path("model/settings.json").write_text(
+            json.dumps(dict(reversed(json.loads(Path("model/settings.json").read_text()).items())))
+        ),
+    ],
+)
+def test_what_did_not_make_the_model_is_not(project: Path, change: Callable[[], object]) -> None:
+    before = lineage.read()
+    change()
+    assert lineage.read().key == before.key
+
+
+def test_without_dvc_yaml_the_lineage_is_unknown(project: Path) -> None:
+    Path("dvc.yaml").unlink()
+    with pytest.raises(ArtifactError, match=r"dvc\.yaml"):
+        lineage.read()
+
+
+def test_a_store_that_knows_nothing_of_it_gets_the_model_again(
+    project: Path, migrated_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `rm -r mlruns`, which a process that has the database open would not see."""
+    first = register_now()
+    (tmp_path / "empty/mlruns").mkdir(parents=True)
+    shutil.copy(migrated_database, tmp_path / "empty/mlruns")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "empty"))
+    again = register_now()
+    assert (again.number, again.aliases) == (1, first.aliases)
+    assert again.tags["lineage_key"] == first.tags["lineage_key"]
+    assert again.tags["run_id"] != first.tags["run_id"]
+
+
+def test_a_deleted_run_is_replaced(project: Path, client: MlflowClient) -> None:
+    found = store.connect()
+    run_id = found.client.create_run(found.experiment_id("training")).info.run_id
+    (project / "model/run.json").write_text(json.dumps({"run_id": run_id}))
+    client.delete_run(run_id)
+    fresh = register_now().tags["run_id"]
+    assert fresh != run_id
+    assert client.get_run(fresh).data.tags["restored_from_run"] == run_id
+
+
+WRITES = (
+    "create_experiment",
+    "create_run",
+    "set_terminated",
+    "create_logged_model",
+    "log_model_artifacts",
+    "finalize_logged_model",
+    "log_outputs",
+    "create_registered_model",
+    "create_model_version",
+    "set_registered_model_alias",
+)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("write", WRITES)
+def test_killed_at_any_write_the_next_time_completes_it(
+    project: Path, client: MlflowClient, monkeypatch: pytest.MonkeyPatch, write: str, when: str
+) -> None:
+    original = getattr(MlflowClient, write)
+
+    def killed(self: MlflowClient, *args: Any, **kwargs: Any) -> None:
+        if when == "after":
+            original(self, *args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, write, killed)
+        with pytest.raises(KeyboardInterrupt):
+            register_now()
+    made = register_now()
+    assert (made.number, made.aliases) == (1, ("challenger", "champion"))
+    assert len(client.search_model_versions(f"name='{NAME}'")) == 1
+    assert client.get_run(made.tags["run_id"]).info.status == "FINISHED"
+
+
+def test_a_full_disk_is_one_line_and_registers_nothing(
+    project: Path, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(MlflowClient, "log_model_artifacts", full)
+    with pytest.raises(StoreError, match=r"No space left on device.*Free some"):
+        register_now()
+    assert client.search_registered_models() == []
+
+
+REGISTER = """
+import sys, time
+from pathlib import Path
+from latentops.registry import candidate
+from latentops.registry.register import register
+scored = candidate.read()
+Path(sys.argv[1]).touch()
+while not Path("go").exists():
+    time.sleep(0.005)
+print(register("tiny", scored).number)
+"""
+
+
+def test_two_processes_at_once_make_one_version(project: Path, client: MlflowClient) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", REGISTER, name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    while not (Path("one").exists() and Path("two").exists()):
+        assert all(worker.poll() is None for worker in workers)
+    Path("go").touch()
+    said = [worker.communicate() for worker in workers]
+    assert said == [("1\n", "")] * 2
+    assert len(client.search_model_versions(f"name='{NAME}'")) == 1
+
+
+def test_the_processs_own_choice_of_store_is_left_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_now()
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert not mlflow.is_tracking_uri_set()
+    uri = f"sqlite:///{project}/mlruns/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    register_another(project, seed=1)
+    assert os.environ["MLFLOW_TRACKING_URI"] == uri
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert not mlflow.is_tracking_uri_set()
+    mlflow.set_tracking_uri("sqlite:///of-the-notebook.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    register_another(project, seed=2)
+    assert mlflow.get_tracking_uri() == "sqlite:///of-the-notebook.db"
+    mlflow.set_tracking_uri(None)
+
+
+# Promote and go back
+
+
+def test_a_new_version_is_the_challenger_of_the_champion(
+    project: Path, client: MlflowClient
+) -> None:
+    register_now()
+    second = register_another(project, seed=1)
+    assert second.aliases == ("challenger",)
+    assert champion(client) == 1
+    assert [version.number for version in versions.list_versions(NAME)] == [2, 1]
+    assert [version.aliases for version in versions.list_versions(NAME)] == [
+        ("challenger",),
+        ("champion",),
+    ]
+
+
+def test_a_good_challenger_becomes_the_champion_and_the_one_before_comes_back(
+    project: Path, client: MlflowClient
+) -> None:
+    register_now()
+    register_another(project, seed=1, elbo_nats=-80.4)
+    decision = versions.promote(NAME, POLICY)
+    assert decision.promote
+    assert champion(client) == 2
+    assert versions.rollback(NAME).number == 1
+    assert champion(client) == 1
+    with pytest.raises(StoreError, match="no champion before"):
+        versions.rollback(NAME)
+    assert champion(client) == 1
+
+
+@pytest.mark.parametrize(("elbo_nats", "units"), [(-80.6, 3), (-10.0, 1)])
+def test_a_refused_challenger_moves_nothing(
+    project: Path, client: MlflowClient, elbo_nats: float, units: int
+) -> None:
+    register_now()
+    register_another(project, seed=1, elbo_nats=elbo_nats, units=units)
+    decision = versions.promote(NAME, POLICY)
+    assert not decision.promote
+    assert decision.reasons
+    assert champion(client) == 1
+    assert client.get_registered_model(NAME).tags == {}
+
+
+def test_promoting_the_champion_changes_nothing(project: Path, client: MlflowClient) -> None:
+    register_now()
+    register_another(project, seed=1)
+    versions.promote(NAME, POLICY, number=2)
+    assert versions.promote(NAME, POLICY, number=2).promote
+    assert versions.rollback(NAME).number == 1
+
+
+def test_a_version_can_be_named(project: Path, client: MlflowClient) -> None:
+    register_now()
+    register_another(project, seed=1)
+    register_another(project, seed=2)
+    assert versions.promote(NAME, POLICY, number=2).promote
+    assert champion(client) == 2
+
+
+@pytest.mark.parametrize("write", ["set_registered_model_tag", "set_registered_model_alias"])
+def test_killed_in_a_promotion_there_is_a_champion_and_promoting_again_completes(
+    project: Path, client: MlflowClient, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    register_now()
+    register_another(project, seed=1)
+    with monkeypatch.context() as patch:
+
+        def killed(*args: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(MlflowClient, write, killed)
+        with pytest.raises(KeyboardInterrupt):
+            versions.promote(NAME, POLICY)
+    assert champion(client) == 1
+    with pytest.raises(StoreError, match="no champion before"):
+        versions.rollback(NAME)
+    assert versions.promote(NAME, POLICY).promote
+    assert versions.rollback(NAME).number == 1
+
+
+def test_a_version_that_others_registered_has_no_score(project: Path, client: MlflowClient) -> None:
+    register_now()
+    client.create_model_version(NAME, "somewhere/else")
+    with pytest.raises(StoreError, match="Version 2 of tiny has no usable score"):
+        versions.promote(NAME, POLICY, number=2)
+
+
+@pytest.mark.parametrize("name", ["a/b", "x' or '1'='1", "", "../x", "a\n"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        register_now,
+        versions.list_versions,
+        versions.rollback,
+        lambda name: versions.promote(name, POLICY),
+    ],
+)
+def test_a_name_with_tricks_is_refused(
+    project: Path, act: Callable[[str], object], name: str
+) -> None:
+    with pytest.raises(StoreError, match="letters, digits"):
+        act(name)
+
+
+def test_a_name_that_nobody_registered_is_said(project: Path) -> None:
+    for act in (versions.list_versions, versions.rollback):
+        with pytest.raises(StoreError, match="nothing not found"):
+            act("nothing")
