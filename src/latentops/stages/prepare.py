@@ -2,12 +2,16 @@
 
 import sys
 
+import numpy as np
+
 from latentops import artifacts, config
 from latentops.data import prepared, summary
 from latentops.data.settings import Settings as DataSettings
 from latentops.errors import exit_on_known_error
 from latentops.report import canvas
 from latentops.report.data_picture import data_picture
+
+SAMPLES = 12
 
 
 class Settings(config.Section):
@@ -29,8 +33,14 @@ def main() -> None:
     artifacts.write_json(ready.vocabulary, artifacts.VOCABULARY)
     artifacts.write_table(ready.refused, artifacts.REFUSED)
     artifacts.write_json(report | {"checks": ready.checks}, artifacts.DATA_REPORT)
-    canvas.save(data_picture(report), artifacts.DATA_PICTURE)
+    canvas.save(data_picture(report, _samples(ready)), artifacts.DATA_PICTURE)
     _say(ready)
+
+
+def _samples(ready: prepared.Prepared) -> np.ndarray | None:
+    """A few training images, [n, C, H, W] in [0, 1]; none of texts."""
+    images, levels = ready.arrays["train"].get("x"), ready.spec.levels
+    return None if images is None or levels is None else images[:SAMPLES] / (levels - 1)
 
 
 def _say(ready: prepared.Prepared) -> None:
