@@ -102,11 +102,9 @@ class TestMain:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(mlflow_store: Path) -> Path:
     """Some handwritten digits, prepared, and settings beside them; it is the working directory."""
     generator = np.random.default_rng(0)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
     config.PARAMS.write_text(PARAMS)
     Path("dvc.yaml").write_text("stages: {}\n")
     Path("tune").mkdir()
@@ -118,7 +116,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         x = generator.integers(0, 17, (40, 1, 4, 4), dtype=np.uint8)
         arrays = {"x": x, "y": np.full(40, -1), "in_scope": np.ones(40, bool)}
         artifacts.write_tensors(arrays, artifacts.tensors_path(split))
-    return tmp_path
+    return mlflow_store
 
 
 class TestProject:
@@ -137,9 +135,8 @@ class TestProject:
         assert isinstance(error_of("report"), ArtifactError)
 
     def test_ui_opens_the_store_of_the_project(
-        self, mlflow_store: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("DVC_ROOT", str(mlflow_store))
         started: list[Any] = []
         monkeypatch.setattr(os, "execv", lambda *command: started.append(command))
         run("ui", "--port", "5001")

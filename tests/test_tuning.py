@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow import MlflowClient
+from mlflow.entities import Run
 from sklearn.datasets import load_digits
 
 from latentops import artifacts, build, config, objectives
@@ -48,6 +51,17 @@ def attempt(tried: Choice) -> Outcome:
 
 def failing(tried: Choice) -> Outcome:
     raise NumericalError(f"The loss stopped being finite at step {tried.latent}. Try less.")
+
+
+def run(
+    name: str,
+    attempt: study.Attempt,
+    settings: Settings,
+    folder: Path,
+    on_trial: study.OnTrial | None = None,
+) -> list[study.Record]:
+    with study.opened(name, folder) as opened:
+        return study.run(opened, attempt, settings, on_trial)
 
 
 def choices(records: list[study.Record]) -> list[Choice]:
@@ -114,13 +128,13 @@ class TestStudy:
     ) -> None:
         settings = Settings(sampler=sampler, trials=16, beta=(0.5, 8), latent=(4, 64))
         seen: list[study.Record] = []
-        records = study.run("s", attempt, settings, tmp_path, seen.append)
+        records = run("s", attempt, settings, tmp_path, seen.append)
         assert seen == records
         assert len(records) == 16
         assert study.best(records).outcome == max(
             (attempt(tried) for tried in choices(records)), key=lambda outcome: outcome.score
         )
-        assert study.run("s", failing, settings, tmp_path, seen.append) == records
+        assert run("s", failing, settings, tmp_path, seen.append) == records
         assert len(seen) == 16
 
     @pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
@@ -128,21 +142,21 @@ class TestStudy:
         self, tmp_path: Path, sampler: Any
     ) -> None:
         few, many = (Settings(sampler=sampler, trials=trials) for trials in (11, 14))
-        study.run("s", attempt, few, tmp_path / "twice")
-        twice = study.run("s", attempt, many, tmp_path / "twice")
-        assert twice == study.run("s", attempt, many, tmp_path / "once")
+        run("s", attempt, few, tmp_path / "twice")
+        twice = run("s", attempt, many, tmp_path / "twice")
+        assert twice == run("s", attempt, many, tmp_path / "once")
         assert len(set(choices(twice))) == 14
 
     @pytest.mark.parametrize("sampler", ["tpe", "gp"])
     def test_the_sampler_goes_where_the_score_is_high(self, tmp_path: Path, sampler: Any) -> None:
         """Random trials, of which the first ten are made, are as far from the best at the end."""
         settings = Settings(sampler=sampler, trials=24, beta=(0.01, 100), latent=(1, 512))
-        table = study.table(study.run("s", attempt, settings, tmp_path))
+        table = study.table(run("s", attempt, settings, tmp_path))
         assert table["score"][10:].median() > table["score"][:10].median() + 1
 
     def test_another_seed_asks_for_other_trials(self, tmp_path: Path) -> None:
         first, second = (
-            study.run("s", attempt, Settings(trials=3, seed=seed), tmp_path / str(seed))
+            run("s", attempt, Settings(trials=3, seed=seed), tmp_path / str(seed))
             for seed in (0, 1)
         )
         assert not set(choices(first)) & set(choices(second))
@@ -153,7 +167,7 @@ class TestStudy:
         def small_fails(tried: Choice) -> Outcome:
             return failing(tried) if tried.latent < 16 else attempt(tried)
 
-        records = study.run("s", small_fails, Settings(trials=12), tmp_path)
+        records = run("s", small_fails, Settings(trials=12), tmp_path)
         table = study.table(records)
         assert len(table) == 12
         failed = table[table["state"] == "failed"]
@@ -171,23 +185,23 @@ class TestStudy:
 
         said = r"^All 4 trials failed, 2 of them like this: Not finite at step 7\.$"
         with pytest.raises(StudyError, match=said):
-            study.run("s", fail, Settings(trials=4), tmp_path)
+            run("s", fail, Settings(trials=4), tmp_path)
 
     def test_what_is_a_bug_is_not_counted_as_a_failed_trial(self, tmp_path: Path) -> None:
         def bug(tried: Choice) -> Outcome:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            study.run("s", bug, Settings(trials=3), tmp_path)
-        assert study.run("s", attempt, Settings(trials=3), tmp_path) == [
+            run("s", bug, Settings(trials=3), tmp_path)
+        assert run("s", attempt, Settings(trials=3), tmp_path) == [
             dataclasses.replace(record, trial=record.trial + 1)
-            for record in study.run("s", attempt, Settings(trials=3), tmp_path / "other")
+            for record in run("s", attempt, Settings(trials=3), tmp_path / "other")
         ]
 
     def test_progress_says_how_far_and_what_is_best(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        records = study.run("s", attempt, Settings(trials=2), tmp_path)
+        records = run("s", attempt, Settings(trials=2), tmp_path)
         first, *trials = capsys.readouterr().err.splitlines()
         assert first == "study s: 0 of 2 trials are done"
         assert [line.split(":")[0] for line in trials] == ["trial 0 (1 of 2)", "trial 1 (2 of 2)"]
@@ -213,7 +227,8 @@ def until_killed(tried):
     left -= 1
     return attempt(tried)
 
-study.run("s", until_killed, Settings(trials={trials}, sampler={sampler!r}), Path({folder!r}))
+with study.opened("s", Path({folder!r})) as opened:
+    study.run(opened, until_killed, Settings(trials={trials}, sampler={sampler!r}))
 """
 
 
@@ -235,8 +250,8 @@ class TestKills:
         settings = Settings(trials=12, sampler=sampler)
         assert run_until_killed(tmp_path, 4, 12, sampler) == -signal.SIGKILL
         assert run_until_killed(tmp_path, 7, 12, sampler) == -signal.SIGKILL
-        resumed = study.run("s", attempt, settings, tmp_path)
-        unbroken = study.run("s", attempt, settings, tmp_path / "unbroken")
+        resumed = run("s", attempt, settings, tmp_path)
+        unbroken = run("s", attempt, settings, tmp_path / "unbroken")
         assert choices(resumed) == choices(unbroken)
         assert [r.outcome for r in resumed] == [r.outcome for r in unbroken]
         states = [trial.state.name for trial in journal(tmp_path).trials]
@@ -246,7 +261,7 @@ class TestKills:
     def test_a_trial_that_kills_its_process_is_tried_three_times(self, tmp_path: Path) -> None:
         for _ in range(study.MOST_ATTEMPTS):
             assert run_until_killed(tmp_path, survives=0, trials=2) == -signal.SIGKILL
-        first, second = study.run("s", attempt, Settings(trials=2), tmp_path)
+        first, second = run("s", attempt, Settings(trials=2), tmp_path)
         assert first.state == "failed"
         assert first.error.startswith("Its process died in each of 3 attempts.")
         assert second.choice != first.choice
@@ -259,9 +274,9 @@ class TestKills:
 
         for _ in range(study.MOST_ATTEMPTS + 1):
             with pytest.raises(KeyboardInterrupt):
-                study.run("s", interrupted, Settings(trials=2), tmp_path)
-        records = study.run("s", attempt, Settings(trials=2), tmp_path)
-        unbroken = study.run("s", attempt, Settings(trials=2), tmp_path / "unbroken")
+                run("s", interrupted, Settings(trials=2), tmp_path)
+        records = run("s", attempt, Settings(trials=2), tmp_path)
+        unbroken = run("s", attempt, Settings(trials=2), tmp_path / "unbroken")
         assert choices(records) == choices(unbroken)
 
     def test_a_kill_between_failing_a_trial_and_asking_again_loses_nothing(
@@ -270,29 +285,29 @@ class TestKills:
         run_until_killed(tmp_path, survives=2, trials=4)
         left = journal(tmp_path)
         left.tell(2, state=optuna.trial.TrialState.FAIL)
-        assert choices(study.run("s", attempt, Settings(trials=4), tmp_path)) == choices(
-            study.run("s", attempt, Settings(trials=4), tmp_path / "unbroken")
+        assert choices(run("s", attempt, Settings(trials=4), tmp_path)) == choices(
+            run("s", attempt, Settings(trials=4), tmp_path / "unbroken")
         )
 
     def test_half_a_line_and_a_lock_left_by_a_kill_are_mended(self, tmp_path: Path) -> None:
         settings = Settings(trials=4)
-        whole = study.run("s", attempt, settings, tmp_path)
+        whole = run("s", attempt, settings, tmp_path)
         path = tmp_path / "s.journal"
         path.write_bytes(path.read_bytes()[:-20])  # within the last record: the end of a trial
         os.symlink(path, f"{path}.lock")
-        assert choices(study.run("s", attempt, settings, tmp_path)) == choices(whole)
+        assert choices(run("s", attempt, settings, tmp_path)) == choices(whole)
         assert all(json.loads(line) for line in path.read_text().splitlines())
 
     def test_two_at_once_is_refused_in_one_line(self, tmp_path: Path) -> None:
         def again(tried: Choice) -> Outcome:
             with pytest.raises(StudyError, match="is being run by another process") as refused:
-                study.run("s", attempt, Settings(trials=1), tmp_path)
+                run("s", attempt, Settings(trials=1), tmp_path)
             assert "\n" not in str(refused.value)
-            study.run("other", attempt, Settings(trials=1), tmp_path)
+            run("other", attempt, Settings(trials=1), tmp_path)
             return attempt(tried)
 
-        study.run("s", again, Settings(trials=1), tmp_path)
-        study.run("s", attempt, Settings(trials=2), tmp_path)
+        run("s", again, Settings(trials=1), tmp_path)
+        run("s", attempt, Settings(trials=2), tmp_path)
 
     @pytest.mark.parametrize(
         ("damage", "place"),
@@ -308,11 +323,11 @@ class TestKills:
     def test_a_damaged_journal_is_named_and_left_alone(
         self, tmp_path: Path, damage: Any, place: str
     ) -> None:
-        study.run("s", attempt, Settings(trials=2), tmp_path)
+        run("s", attempt, Settings(trials=2), tmp_path)
         path = tmp_path / "s.journal"
         path.write_bytes(b"\n".join(damage(path.read_bytes().splitlines())) + b"\n")
         with pytest.raises(StudyError, match=rf"s\.journal is damaged{place}\. Bring") as refused:
-            study.run("s", attempt, Settings(trials=2), tmp_path)
+            run("s", attempt, Settings(trials=2), tmp_path)
         assert "\n" not in str(refused.value)
 
 
@@ -410,7 +425,7 @@ class TestTrainer:
         wild = TRAIN.model_copy(update={"learning_rate": 1e30})
         trainer = Trainer(DATA, MODEL, OBJECTIVE, wild, Settings(epochs=1))
         with pytest.raises(StudyError, match="All 2 trials failed, 2 of them like this: The"):
-            study.run("s", trainer, Settings(trials=2), tmp_path)
+            run("s", trainer, Settings(trials=2), tmp_path)
 
 
 def shared(**train: Any) -> identity.Experiment:
@@ -624,16 +639,14 @@ tune: {trials: 3, beta: [0.1, 10], latent: [2, 4], epochs: 1}
 
 
 @pytest.fixture
-def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def prepared(mlflow_store: Path) -> Path:
     """A project after stage prepare, without its test split."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
     artifacts.write_json(DATA.spec, artifacts.SPEC)
     artifacts.write_json(DATA.vocabulary, artifacts.VOCABULARY)
     artifacts.write_tensors(DATA.train, artifacts.tensors_path("train"))
     artifacts.write_tensors(DATA.valid, artifacts.tensors_path("valid"))
     config.PARAMS.write_text(PARAMS)
-    return tmp_path
+    return mlflow_store
 
 
 class TestStage:
@@ -654,7 +667,63 @@ class TestStage:
     def test_the_journal_lies_in_the_real_project(
         self, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("DVC_ROOT", str(tmp_path / "real"))
+        shutil.copytree(prepared / "data", tmp_path / "temporary/data")
+        shutil.copy(prepared / "params.yaml", tmp_path / "temporary")
+        monkeypatch.chdir(tmp_path / "temporary")
         stage.main()
-        assert len(list((tmp_path / "real/mlruns/optuna").glob("*.journal"))) == 1
-        assert not (prepared / "mlruns").exists()
+        assert len(list((prepared / "mlruns/optuna").glob("*.journal"))) == 1
+        assert not Path("mlruns").exists()
+
+    def test_the_store_gets_a_run_and_one_below_it_for_each_trial(self, prepared: Path) -> None:
+        stage.main()
+        client = MlflowClient(f"sqlite:///{prepared}/mlruns/mlflow.db")
+        [experiment] = client.search_experiments(filter_string="name = 'digits'")
+        best = artifacts.read_schema(choice.Best, artifacts.STUDY_BEST)
+
+        def recorded() -> tuple[Run, list[Run]]:
+            runs = client.search_runs([experiment.experiment_id])
+            parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+            [parent] = parents
+            below = [run for run in runs if run is not parent]
+            assert {run.data.tags["mlflow.parentRunId"] for run in below} == {parent.info.run_id}
+            return parent, below
+
+        parent, below = recorded()
+        assert parent.data.tags["study"] == best.study
+        assert parent.data.metrics["best_score"] == best.score
+        assert sorted(run.data.metrics["score"] for run in below) == pytest.approx(
+            sorted(artifacts.read_table(artifacts.STUDY_TRIALS)["score"])
+        )
+        assert {run.info.status for run in (parent, *below)} == {"FINISHED"}
+
+        lost, left_open = below[0].info.run_id, below[1].info.run_id
+        client.delete_run(lost)
+        client.update_run(left_open, status="RUNNING")
+        config.PARAMS.write_text(
+            PARAMS.replace("trials: 3", "trials: 4").replace("beta: 1.0", "beta: 2.0")
+        )
+        stage.main()
+        again, below = recorded()
+        assert again.info.run_id == parent.info.run_id
+        statuses = sorted(run.info.status for run in below)
+        assert statuses == ["FINISHED"] * 4 + ["KILLED"]
+        finished = [run.data.tags["trial"] for run in below if run.info.status == "FINISHED"]
+        assert sorted(finished) == ["0", "1", "2", "3"]
+
+    def test_a_failed_trial_is_a_failed_run(
+        self, prepared: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        causes = iter([NumericalError("Not finite."), None, None])
+
+        def train(trainer: Trainer, tried: Choice) -> Outcome:
+            if cause := next(causes):
+                raise cause
+            return attempt(tried)
+
+        monkeypatch.setattr(Trainer, "__call__", train)
+        stage.main()
+        client = MlflowClient(f"sqlite:///{prepared}/mlruns/mlflow.db")
+        [experiment] = client.search_experiments(filter_string="name = 'digits'")
+        [failed] = client.search_runs([experiment.experiment_id], "attributes.status = 'FAILED'")
+        assert failed.data.tags["error"] == "Not finite."
+        assert set(failed.data.params) == {"objective.beta", "model.latent"}

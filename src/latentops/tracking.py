@@ -32,6 +32,10 @@ from latentops.store import Store, connect, one_line_errors
 
 _log = logging.getLogger(__name__)
 
+_PARENT = "mlflow.parentRunId"
+_STUDY, _TRIAL = "study", "trial"
+_MOST_TRIALS = 50_000  # that one search may give
+
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 
@@ -68,6 +72,53 @@ class Run:
             self._waiting, self._offer_at = [], 1
 
 
+class Study:
+    """The run of an open study, and a run below it for each trial."""
+
+    def __init__(self, store: Store, experiment_id: str, run: Run, recorded: set[str]) -> None:
+        self.id = run.id
+        self._store = store
+        self._experiment_id = experiment_id
+        self._recorded = recorded  # numbers of the trials that have a run
+
+    def trial(
+        self, number: int, params: Mapping[str, Any], scores: Mapping[str, float], error: str = ""
+    ) -> None:
+        """Record a trial in three writes, if it is not; one with an error is a failed run."""
+        if str(number) in self._recorded:
+            return
+        client = self._store.client
+        tags = {_PARENT: self.id, _TRIAL: str(number), "mlflow.runName": f"trial {number}"}
+        with _observing(f"trial {number}"), one_line_errors(self._store.uri):
+            made = client.create_run(
+                self._experiment_id, tags=tags | ({"error": error} if error else {})
+            )
+            listed = [Param(key, value) for key, value in _flat(params).items()]
+            client.log_batch(made.info.run_id, _metrics(scores, step=0), listed)
+            client.set_terminated(made.info.run_id, "FAILED" if error else "FINISHED")
+            self._recorded.add(str(number))
+
+
+@contextmanager
+def study(
+    name: str, experiment: str, params: Mapping[str, Any], inputs: Mapping[str, Path]
+) -> Iterator[Study]:
+    """The run of the study of that name, found again by its tag; it ends as `run` does.
+
+    Raises StoreError where the store cannot be opened.
+    """
+    store = connect()
+    with one_line_errors(store.uri):
+        experiment_id = store.experiment_id(experiment)
+        opened = _found_study(store, experiment_id, name) or _started(store, experiment)
+        recorded = _recorded_trials(store, experiment_id, opened.id)
+    with _ending(opened):
+        with one_line_errors(store.uri):
+            tags = {_STUDY: name, "mlflow.runName": f"study {name}"}
+            _describe(store, opened.id, _flat(params), inputs, tags)
+        yield Study(store, experiment_id, opened, recorded)
+
+
 @contextmanager
 def run(
     experiment: str,
@@ -87,17 +138,10 @@ def run(
     store = connect()
     with one_line_errors(store.uri):
         opened = _resumed(store, run_id, params) or _started(store, experiment)
-    status: Status = "FAILED"
-    try:
+    with _ending(opened):
         with one_line_errors(store.uri):
             _describe(store, opened.id, params, inputs, dict(tags or {}))
         yield opened
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
-    finally:
-        opened.end(status)
 
 
 def log_scores(run_id: str, scores: Mapping[str, float], files: Iterable[Path] = ()) -> None:
@@ -110,6 +154,20 @@ def log_scores(run_id: str, scores: Mapping[str, float], files: Iterable[Path] =
             store.client.log_batch(run_id, metrics=_metrics(new, step=0))
             for path in files:
                 store.client.log_artifact(run_id, str(path), path.parent.as_posix())
+
+
+@contextmanager
+def _ending(opened: Run) -> Iterator[None]:
+    """End the run as what happens inside does."""
+    status: Status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        opened.end(status)
 
 
 @contextmanager
@@ -132,6 +190,25 @@ def _resumed(store: Store, run_id: str | None, params: Mapping[str, str]) -> Run
         for metric in store.client.get_metric_history(run_id, key)
     ]
     return Run(store, run_id, last_step=max((metric.step for metric in history), default=-1))
+
+
+def _found_study(store: Store, experiment_id: str, name: str) -> Run | None:
+    found = store.client.search_runs([experiment_id], f"tags.`{_STUDY}` = '{name}'", max_results=1)
+    if not found:
+        return None
+    store.client.update_run(found[0].info.run_id, status="RUNNING")
+    return Run(store, found[0].info.run_id, last_step=-1)
+
+
+def _recorded_trials(store: Store, experiment_id: str, parent: str) -> set[str]:
+    """Their numbers. A trial's run that a kill left open is closed and does not count."""
+    found = store.client.search_runs(
+        [experiment_id], f"tags.`{_PARENT}` = '{parent}'", max_results=_MOST_TRIALS
+    )
+    left_open = [trial for trial in found if trial.info.status == "RUNNING"]
+    for trial in left_open:
+        store.client.set_terminated(trial.info.run_id, "KILLED")
+    return {trial.data.tags[_TRIAL] for trial in found if trial not in left_open}
 
 
 def _find(store: Store, run_id: str) -> MlflowRun | None:

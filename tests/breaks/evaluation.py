@@ -40,7 +40,7 @@ BREAKS = [
     ),
     (
         "metrics/classification.py",
-        "return regression, not caught",
+        "return regression, not stopped_early",
         "return regression, True",
         "tests/test_classification.py::test_a_head_that_did_not_converge_says_so",
     ),

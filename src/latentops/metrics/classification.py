@@ -89,7 +89,8 @@ def _fit(x: Features, y: np.ndarray, inverse_penalty: float) -> tuple[LogisticRe
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         regression.fit(x, y)
-    return regression, not caught
+    stopped_early = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+    return regression, not stopped_early
 
 
 def scores(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -49,33 +49,38 @@ Attempt = Callable[[Choice], Outcome]  # raises NumericalError where the model c
 OnTrial = Callable[[Record], None]
 
 
-def run(
-    name: str,
-    attempt: Attempt,
-    settings: Settings,
-    folder: Path,
-    on_trial: OnTrial | None = None,
-) -> list[Record]:
-    """Go on with the study `name` of `folder` until it has its trials; all that are spent.
+@contextmanager
+def opened(name: str, folder: Path) -> Iterator[optuna.Study]:
+    """The study `name` of `folder`, new or taken up, while no other process has it.
 
-    Raises StudyError where another process runs it, its journal is damaged or nothing succeeded.
+    Raises StudyError where another has, or where the journal is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(name, folder):
-        study = _opened(name, folder)
+        study = _read(name, folder)
         _take_up(study)
-        points = space.grid(settings) if settings.sampler == "grid" else None
-        total = settings.trials if points is None else len(points)
-        with _Progress(name, total, records(study, settings)) as progress:
-            while (spent := len(_spent(study))) < total:
-                if points is not None and not study.get_trials(states=[TrialState.WAITING]):
-                    study.enqueue_trial(points[spent].params)
-                study.sampler = space.sampler(settings, spent)
-                record = _tried(study, attempt, settings)
-                progress.show(record)
-                if on_trial is not None:
-                    on_trial(record)
-        return _with_a_success(records(study, settings))
+        yield study
+
+
+def run(
+    study: optuna.Study, attempt: Attempt, settings: Settings, on_trial: OnTrial | None = None
+) -> list[Record]:
+    """Go on until the study has its trials; all that are spent.
+
+    Raises StudyError where all of them failed.
+    """
+    points = space.grid(settings) if settings.sampler == "grid" else None
+    total = settings.trials if points is None else len(points)
+    with _Progress(study.study_name, total, records(study, settings)) as progress:
+        while (spent := len(_spent(study))) < total:
+            if points is not None and not study.get_trials(states=[TrialState.WAITING]):
+                study.enqueue_trial(points[spent].params)
+            study.sampler = space.sampler(settings, spent)
+            record = _tried(study, attempt, settings)
+            progress.show(record)
+            if on_trial is not None:
+                on_trial(record)
+    return _with_a_success(records(study, settings))
 
 
 def records(study: optuna.Study, settings: Settings) -> list[Record]:
@@ -185,7 +190,7 @@ def _alone(name: str, folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _opened(name: str, folder: Path) -> optuna.Study:
+def _read(name: str, folder: Path) -> optuna.Study:
     journal = folder / f"{name}.journal"
     _mend(journal)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
