@@ -127,7 +127,7 @@ class _StoredWords(torch.autograd.Function):
         return scores.new_zeros(logits.shape[:-1]).index_add_(-1, rows, scores)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         log_share, rows, places, counts = ctx.saved_tensors
         tokens_B = counts.new_zeros(log_share.shape[-2]).index_add_(0, rows, counts)

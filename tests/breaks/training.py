@@ -3,14 +3,14 @@
 BREAKS = [
     (
         "training/loop.py",
-        "        guard.watch(loss.detach())\n",
-        "",
+        "torch.ne(self._poison, 0, out=self._refusing)",
+        "torch.ne(self._poison, 0)",
         "tests/test_training.py::test_a_loss_that_is_not_finite_changes_no_weight",
     ),
     (
         "training/loop.py",
-        "torch.maximum(self._refusing, (value - value).ne_(0), out=self._refusing)",
-        "self._refusing.copy_((value - value).ne_(0))",
+        "self._poison.add_(value, alpha=0)",
+        "self._poison = value - value",
         "tests/test_training.py::test_a_loss_that_is_not_finite_changes_no_weight",
     ),
     (
