@@ -67,4 +67,11 @@ BREAKS = [
         '(folder / "dvc.yaml").is_file()',
         "tests/test_cli.py::TestProject::test_commands_work_anywhere_inside",
     ),
+    (
+        "tracking.py",
+        '"KILLED")\n    return',
+        '"FINISHED")\n    return',
+        "tests/test_tuning.py::TestStage"
+        "::test_the_store_gets_a_run_and_one_below_it_for_each_trial",
+    ),
 ]

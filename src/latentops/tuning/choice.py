@@ -112,9 +112,7 @@ def _node(text: str, setting: str) -> yaml.Node:
     for name in setting.split("."):
         values = {key.value: value for key, value in node.value}
         if name not in values:
-            raise SettingsError(
-                f"{config.PARAMS} has no line for {setting}. Add it, then try again."
-            )
+            raise SettingsError(f"{config.PARAMS} has no line for {setting}. Add it.")
         node = values[name]
     return cast(yaml.Node, node)
 
