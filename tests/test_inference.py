@@ -82,8 +82,9 @@ def test_texts_come_in_many_forms(texts: Predictor, raw: inference.Raw) -> None:
         LEVELS / 255,
         LEVELS.tolist(),
         LEVELS / np.float32(255),
+        np.maximum(LEVELS - 0.4, 0) / 255,
     ],
-    ids=["with channel", "integers", "shares", "lists", "single precision"],
+    ids=["with channel", "integers", "shares", "lists", "single precision", "between levels"],
 )
 def test_images_come_in_many_forms(images: Predictor, raw: inference.Raw) -> None:
     pd.testing.assert_frame_equal(images.encode(raw), images.encode(LEVELS))

@@ -347,6 +347,7 @@ def test_a_kill_while_the_store_is_made_leaves_none_and_the_next_makes_it(
     assert not (tmp_path / "mlruns/mlflow.db").exists()
     store.connect()
     assert (tmp_path / "mlruns/mlflow.db").exists()
+    assert not list((tmp_path / "mlruns").glob("*.partial"))
 
 
 def junk(path: Path) -> None:

@@ -67,7 +67,6 @@ class Store:
         finally:
             # MLflow takes None for a choice undone, and writes the variable at each choice.
             mlflow.set_tracking_uri(None if chosen == variable else chosen)  # type: ignore[arg-type]
-            os.environ.pop(_VARIABLE, None)
             if variable is not None:
                 os.environ[_VARIABLE] = variable
 

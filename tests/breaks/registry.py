@@ -1,0 +1,82 @@
+"""Bugs of tracking, inference, the registry and the service; see tools/break.py."""
+
+BREAKS = [
+    (
+        "registry/rule.py",
+        "if candidate.test_md5 != champion.test_md5:",
+        "if False:",
+        "tests/test_rule.py::test_scores_on_other_test_data_say_nothing",
+    ),
+    (
+        "registry/rule.py",
+        "champion.elbo_nats - candidate.elbo_nats",
+        "candidate.elbo_nats - champion.elbo_nats",
+        "tests/test_rule.py::test_a_loss_is_accepted_up_to_the_policys_limit",
+    ),
+    (
+        "registry/lineage.py",
+        '    artifacts.tensors_path("valid"),\n',
+        "",
+        "tests/test_register.py::test_what_made_the_model_is_its_lineage",
+    ),
+    (
+        "registry/register.py",
+        "version = found or _created(store, name, candidate)",
+        "version = _created(store, name, candidate)",
+        "tests/test_register.py::test_registering_again_finds_the_version",
+    ),
+    (
+        "registry/register.py",
+        "with one_line_errors(store.uri), store.lock:",
+        "with one_line_errors(store.uri):",
+        "tests/test_register.py::test_two_processes_at_once_make_one_version",
+    ),
+    (
+        "registry/versions.py",
+        "client.set_registered_model_tag(candidate.name, _BEFORE, str(champion.number))",
+        "pass",
+        "tests/test_register.py::test_a_good_challenger_becomes_the_champion_and_the_one_before_comes_back",
+    ),
+    (
+        "store.py",
+        "mlflow.set_tracking_uri(None if chosen == variable else chosen)",
+        "mlflow.set_tracking_uri(chosen)",
+        "tests/test_register.py::test_the_processs_own_choice_of_store_is_left_alone",
+    ),
+    (
+        "store.py",
+        "os.replace(partial, database)",
+        "pass",
+        "tests/test_tracking.py::test_a_kill_while_the_store_is_made_leaves_none_and_the_next_makes_it",
+    ),
+    (
+        "tracking.py",
+        "if step <= self._last_step:",
+        "if step < self._last_step:",
+        "tests/test_tracking.py::test_a_killed_run_goes_on_and_no_epoch_is_logged_twice",
+    ),
+    (
+        "tracking.py",
+        'status = "KILLED"',
+        'status = "FINISHED"',
+        "tests/test_tracking.py::test_an_error_ends_the_run_and_is_not_hidden",
+    ),
+    (
+        "inference.py",
+        "return log_prob_B - posterior.kl().sum(-1)",
+        "return log_prob_B",
+        "tests/test_inference.py::test_a_text_without_known_words_costs_its_rate_alone",
+    ),
+    (
+        "inference.py",
+        "(images * top).round()",
+        "(images * top)",
+        "tests/test_inference.py::test_images_come_in_many_forms",
+    ),
+    (
+        "service.py",
+        "app.add_exception_handler(DataError, _unusable)",
+        "pass",
+        "tests/test_service.py::test_what_the_model_cannot_read_is_refused_in_its_words",
+    ),
+]
