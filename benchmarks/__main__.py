@@ -1,0 +1,46 @@
+"""`python -m benchmarks [rounds]`: every ratio in one table."""
+
+import platform
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmarks import pipeline, step
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else step.ROUNDS
+    print(f"python -m benchmarks {rounds}\n{machine()}\n")
+    print(f"training step, batch {step.BATCH}     ours, ms   bare / ours   pythae / ours")
+    for result in step.measure(rounds):
+        pythae = f"{result.pythae_ratio:.2f}" if result.pythae_ratio else "-"
+        print(f"{result.name:24} {result.ours_ms:12.2f} {result.bare_ratio:13.2f} {pythae:>15}")
+    if not step.pythae_is_here():
+        print("pythae is not installed: `pip install -e '.[bench]'` adds its column.")
+    whole = pipeline.measure()
+    print(
+        f"\ndvc repro, {whole.recipe}: {whole.repro_seconds:.1f} s, training "
+        f"{whole.training_seconds:.1f} s; {whole.other_share:.0%} is not training"
+    )
+
+
+def machine() -> str:
+    return (
+        f"{processor()}, {torch.get_num_threads()} threads, Python {platform.python_version()}, "
+        f"torch {torch.__version__}"
+    )
+
+
+def processor() -> str:
+    """As Linux names it; elsewhere the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()
