@@ -120,8 +120,8 @@ def registry_list(name: str | None, as_json: bool) -> None:
         {
             "version": version.number,
             "aliases": ", ".join(version.aliases),
-            "elbo_nats": version.scores.elbo_nats,
-            "active_units": version.scores.active_units,
+            "elbo_nats": version.tags.get("elbo_nats", ""),
+            "active_units": version.tags.get("active_units", ""),
             "run_id": version.tags.get("run_id", ""),
         }
         for version in versions.list_versions(name or policy.name)

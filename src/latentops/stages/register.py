@@ -26,13 +26,15 @@ def main() -> None:
     settings = config.load(Settings)
     scored = candidate.read()
     training = artifacts.read_json(artifacts.TRAIN_METRICS)
-    tracking.log_scores(scored.run_id, training | scored.scores, _records())
+    numbers = training | scored.scores
     if experiment := os.environ.get("DVC_EXP_NAME"):
+        tracking.log_scores(scored.run_id, numbers, _records())
         note = f"experiment {experiment} is not registered; to keep it: dvc exp apply {experiment}"
         print(f"{note}; dvc repro --force --single-item register", file=sys.stderr)
         artifacts.write_json({"experiment": experiment}, artifacts.REGISTERED)
         return
     version = register(settings.registry.name, scored)
+    tracking.log_scores(version.tags["run_id"], numbers, _records())
     told = {"name": version.name, "version": version.number, "aliases": list(version.aliases)}
     artifacts.write_json(told | {"lineage_key": scored.lineage.key}, artifacts.REGISTERED)
     print(f"models:/{version.name}/{version.number}: {', '.join(version.aliases)}", file=sys.stderr)
