@@ -1,5 +1,6 @@
 """`python -m benchmarks [rounds]`: every ratio in one table."""
 
+import os
 import platform
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def main() -> None:
 
 def machine() -> str:
     return (
-        f"{processor()}, {torch.get_num_threads()} threads, Python {platform.python_version()}, "
+        f"{processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"torch {torch.__version__}"
     )
 

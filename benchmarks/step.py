@@ -147,7 +147,7 @@ def pythae_mlp(x: Tensor) -> Side | None:
     from pythae.models.nn import BaseDecoder, BaseEncoder
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
-    logging.getLogger("pythae").handlers.clear()
+    logging.disable(logging.INFO)  # each of its modules prints what it does
 
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
