@@ -27,10 +27,8 @@ def main() -> None:
 
 
 def machine() -> str:
-    return (
-        f"{processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"torch {torch.__version__}"
-    )
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+    return f"{processor()}, {cores}, Python {platform.python_version()}, torch {torch.__version__}"
 
 
 def processor() -> str:
