@@ -62,7 +62,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("model", "part"),
         [
-            ({"kind": "bow", "latent": 0}, r"model\.bow\.latent: .*greater than or equal to 1"),
+            ({"kind": "bow", "latent": 0}, r"model\.latent: .*greater than or equal to 1"),
             ({"kind": "bow", "latnt": 3}, "Did you mean 'latent'"),
             ({"kind": "mlp", "word_dropout": 0.1}, "word_dropout: no such setting"),
             ({"kind": "bow", "hidden": [0]}, "hidden"),

@@ -91,7 +91,7 @@ def project_root() -> Path:
         return Path(root).resolve()
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").is_file():
+        if (folder / "dvc.yaml").is_file() and folder.name != "tune":  # a part of the project
             return folder
     raise StoreError(
         f"Neither {here} nor a folder above it holds dvc.yaml, so there is no project whose "

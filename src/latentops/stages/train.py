@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latentops import artifacts, build, config, objectives, tracking
+from latentops import artifacts, build, config, objectives, provenance, tracking
 from latentops.artifacts import Spec, Split, Vocabulary
 from latentops.data.batches import Examples
 from latentops.errors import exit_on_known_error
@@ -36,7 +36,8 @@ def main() -> None:
     vocabulary = artifacts.read_schema(Vocabulary, artifacts.VOCABULARY)
     train, valid = (_in_scope(split, spec, vocabulary, settings) for split in SPLITS)
     vae = build.model(spec, vocabulary, settings.model, settings.train.seed, build.unigram(train))
-    digests = map(artifacts.md5, (artifacts.SPEC, artifacts.VOCABULARY, *INPUTS.values()))
+    data = map(artifacts.md5, (artifacts.SPEC, artifacts.VOCABULARY, *INPUTS.values()))
+    digests = (*data, provenance.code_sha256(["train"]))
     kept = checkpoint.Checkpoint(CHECKPOINT, checkpoint.fingerprint(vae, [settings], digests))
     resumed = kept.notes.get("run_id")
     with tracking.run(Path(spec.source).stem, settings, INPUTS, run_id=resumed) as run:

@@ -78,7 +78,7 @@ def fit(
     """
     _check_sizes(train, valid, settings)
     device = choose_device(settings.device)
-    with _placed(vae, device), _matmul_precision(settings.matmul_precision):
+    with _placed(vae, device), _arithmetic(settings):
         loop = _Loop(vae, train.to(device), valid.to(device), objective, settings, device)
         if checkpoint and (state := checkpoint.load()):
             loop.restore(state)
@@ -350,10 +350,13 @@ def _placed(vae: VAE, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _matmul_precision(precision: str) -> Iterator[None]:
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
+def _arithmetic(settings: Settings) -> Iterator[None]:
+    """Torch's threads and precision as the settings say, then as they were."""
+    precision, threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    torch.set_float32_matmul_precision(settings.matmul_precision)
+    torch.set_num_threads(settings.threads or threads)
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(precision)
+        torch.set_num_threads(threads)

@@ -26,4 +26,7 @@ class Settings(Section):
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the whole gradient")
     seed: int = Field(0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(
+        1, ge=1, description="of the CPU; part of what makes weights the same; null: all"
+    )
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
