@@ -29,7 +29,7 @@ from latentops.training.settings import Settings
 ROUNDS = 15
 STEPS = 60
 BATCH = 128
-SETTINGS = Settings(epochs=1, batch_size=BATCH, device="cpu")
+SETTINGS = Settings(epochs=1, batch_size=BATCH, device="cpu", threads=None)  # as torch is started
 
 Side = Callable[[], float]  # trains for STEPS and gives the seconds of one step
 
