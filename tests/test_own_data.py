@@ -204,6 +204,24 @@ def test_a_quote_left_open_does_not_swallow_the_rest(project):
         prepare(write_csv(project, lines('"and then,billing')))
 
 
+def test_the_line_of_a_broken_quote_is_named(project):
+    with pytest.raises(DataError, match=r"line 42: ',' expected after"):
+        prepare(write_csv(project, lines('"and" then,billing')))
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_another_separator_is_one_line_that_names_it(project, mark):
+    with pytest.raises(DataError, match=r"Are the fields separated by") as error:
+        prepare(write_csv(project, lines().replace(",", mark)))
+    assert repr(mark) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_word_nan_is_no_label(project):
+    raw = read(write_csv(project, lines("one,nan", "two,NaN", "three,nancy")))
+    assert raw.table["label"].iloc[-3:].tolist() == [None, None, "nancy"]
+
+
 def test_a_field_longer_than_the_csv_module_allows_is_read(project):
     long = "word " * 40_000
     assert read(write_csv(project, lines(f"{long},billing"))).table["text"].iloc[-1] == long
@@ -379,6 +397,7 @@ def with_value(value, dtype=np.float32):
         ({"x": with_value(np.nan)}, "image 7 holds NaN or infinity"),
         ({"x": with_value(np.inf)}, "image 7 holds NaN or infinity"),
         ({"x": with_value(2.0)}, r"float32 should lie in 0\.\.1\. Found 0\.\.2"),
+        ({"x": with_value(255.0)}, r"0\.\.1\. Found 0\.\.255\. Divide them by 255\."),
         ({"x": pictures().astype(np.int64) - 1}, r"int64 should lie in 0\.\.255\. Found -1"),
         ({"x": pictures().astype(complex)}, "pixels should be numbers. Found complex128"),
         ({"x": pictures().astype(str)}, "pixels should be numbers"),

@@ -100,6 +100,11 @@ def _column(rows: Rows, name: str, setting: str, path: Path) -> list[Any]:
     if name in rows.columns:
         return rows.columns[name]
     found = list(rows.columns)
+    if mark := _other_separator(found):
+        raise DataError(
+            f"{path} has no column {name!r}, for its first line is one field: {found[0][:40]!r}. "
+            f"Are the fields separated by {mark!r}? A .csv has commas between them, a .tsv tabs."
+        )
     guess = difflib.get_close_matches(name.lower(), [column.lower() for column in found], n=1)
     near = next((column for column in found if guess and column.lower() == guess[0]), None)
     shown = ", ".join(repr(column[:40]) for column in found[:8]) + (", ..." if found[8:] else "")
@@ -111,17 +116,24 @@ def _column(rows: Rows, name: str, setting: str, path: Path) -> list[Any]:
     )
 
 
+def _other_separator(names: Sequence[str]) -> str:
+    """What stands between the names where they were read as one; else empty."""
+    return next((mark for mark in ";\t|," if len(names) == 1 and mark in names[0]), "")
+
+
 def is_null(value: Any) -> bool:
     """None, NaN and NaT; an array or a list is none of them."""
     return value is None or (not isinstance(value, str) and value != value and np.ndim(value) == 0)
 
 
 def as_label(value: Any) -> Any:
-    """A label as text: whole numbers lose their `.0`, blanks are null; the rest stays as it is."""
+    """A label as text: whole numbers lose their `.0`, blanks and the word nan are null; the rest
+    stays as it is."""
     if is_null(value):
         return None
     if isinstance(value, str):
-        return value.strip() or None
+        name = value.strip()
+        return None if name.lower() in ("", "nan") else name
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Integral) or (isinstance(value, float) and value.is_integer()):
@@ -141,14 +153,15 @@ def as_truth(value: Any) -> Any:
 
 def _read_csv(path: Path, delimiter: str = ",") -> Rows:
     text = _decode(path)
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     previous = csv.field_size_limit(sys.maxsize)
     try:
-        records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         return _align([record for record in records if record], path)
     except csv.Error as error:
         raise DataError(
-            f"{path} cannot be read as CSV ({error}). Is a quote left open? A field that holds "
-            "quotes or line breaks stands in double quotes, and quotes in it are doubled."
+            f"{path} cannot be read as CSV (line {records.line_num}: {error}). Is a quote left "
+            "open? A field that holds quotes or line breaks stands in double quotes, and quotes in "
+            "it are doubled."
         ) from error
     finally:
         csv.field_size_limit(previous)

@@ -83,9 +83,11 @@ def quantize(x: np.ndarray, origin: Path) -> tuple[np.ndarray, int]:
         )
     top = 1 if np.issubdtype(x.dtype, np.floating) else 255
     if x.min() < 0 or x.max() > top:
+        levels = top == 1 and x.min() >= 0 and 2 < x.max() <= 255
+        remedy = " Divide them by 255." if levels else ""
         raise DataError(
             f"{origin}: pixels of type {x.dtype} should lie in 0..{top}. "
-            f"Found {x.min():g}..{x.max():g}."
+            f"Found {x.min():g}..{x.max():g}.{remedy}"
         )
     levels = np.rint(x * (255 / top)).astype(np.uint8) if top == 1 else x.astype(np.uint8)
     for white in (1, 255):
