@@ -260,6 +260,22 @@ def test_ordinary_names_are_left_alone():
     assert canvas.shown([samples.CHINESE])[samples.CHINESE] == "#1"
 
 
+def test_a_legend_leaves_no_label_out():
+    shown = canvas.shown(["_yes", "_no"])
+    points = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0], "label": ["_yes", "_no"]})
+    figure = pictures.latent_map(points.assign(label=points["label"].map(shown)))
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 2
+
+
+def test_a_title_ends_as_a_long_path_does_and_has_a_box_for_unknown_letters():
+    assert canvas.in_title("data/raw/数据.csv") == "data/raw/□□.csv"
+    title = canvas.in_title("data/raw/a_long_folder/utterances.csv")
+    assert title.startswith("…")
+    assert title.endswith("/utterances.csv")
+    assert len(title) == canvas.LONGEST_NAME
+
+
 def test_bytes_are_a_png():
     from PIL import Image
 

@@ -92,18 +92,24 @@ def shown(names: Sequence[str]) -> dict[str, str]:
     """What stands for each name in a picture, where one name never becomes another.
 
     A name that is too long, has line breaks or a # is cut and numbered by its place in `names`;
-    one that the font cannot write is its number alone.
+    one that the font cannot write, or that legends leave out, is its number alone.
     """
     return {name: _shown(name, place) for place, name in enumerate(names, start=1)}
 
 
 def _shown(name: str, place: int) -> str:
     line = " ".join(name.split())
-    if not _glyphs().issuperset(map(ord, line)):
+    if line.startswith("_") or not _glyphs().issuperset(map(ord, line)):
         return f"#{place}"
     if line == name and len(name) <= LONGEST_NAME and "#" not in name:
         return name
     return f"{line[: LONGEST_NAME - 7]}… #{place}"
+
+
+def in_title(text: str, longest: int = LONGEST_NAME) -> str:
+    """`text`, or its end where it is too long, with a box for what the font cannot write."""
+    line = "".join(letter if ord(letter) in _glyphs() else "\u25a1" for letter in text)
+    return line if len(line) <= longest else f"\u2026{line[1 - longest :]}"
 
 
 @cache

@@ -52,7 +52,7 @@ def data_picture(report: Report, samples: np.ndarray | None = None) -> Figure:
 def _title(report: Report) -> str:
     synthetic = " (synthetic)" if report["synthetic"] else ""
     rows = ", ".join(f"{rows:,} {split}" for split, rows in report["rows"].items())
-    return f"{report['source']}{synthetic}: {rows}"
+    return f"{canvas.in_title(report['source'])}{synthetic}: {rows}"
 
 
 def _label_bars(report: Report) -> list[tuple[str, int, str]]:
