@@ -82,3 +82,11 @@ def test_narrow_codes_far_from_zero_keep_their_digits() -> None:
     near_zero = Posterior(mean_N1 - 100, posterior.log_variance)
     expected = latent.information(near_zero, generator()).mutual_information_nats
     assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_some_rows_are_asked_against_the_aggregate_of_all() -> None:
+    mean_N1 = 1_000 * torch.arange(64.0)[:, None]
+    posterior = Posterior(mean_N1, torch.zeros(64, 1))
+    found = latent.information(posterior, generator(), rows=torch.tensor([3, 60]))
+    assert found.mutual_information_nats == pytest.approx(math.log(64))
+    assert found.examples == 64

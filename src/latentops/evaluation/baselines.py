@@ -53,23 +53,25 @@ def vae_mean(vae: VAE, training_seconds: float | None) -> FeatureSet:
 
 
 def of_counts(train: Portion, size: int, seed: int) -> dict[str, FeatureSet]:
-    """TF-IDF over the encoder's terms, and its truncated SVD to `size` dimensions."""
+    """TF-IDF over the encoder's terms, and its truncated SVD to `size` dimensions, if of two terms
+    or more."""
     counts = train.sample(FEATURE_ROWS, seed).matrix()
     started = time.perf_counter()
     tfidf = TfidfTransformer(sublinear_tf=True).fit(counts)
     tfidf_seconds = time.perf_counter() - started
+    tfidf_set = FeatureSet(
+        lambda portion: tfidf.transform(portion.matrix()), tfidf.idf_.nbytes, tfidf_seconds
+    )
+    if counts.shape[1] < 2:
+        return {"tfidf": tfidf_set}
     svd = TruncatedSVD(min(size, counts.shape[1]), random_state=seed).fit(tfidf.transform(counts))
     lsa_seconds = time.perf_counter() - started
 
     def lsa(portion: Portion) -> Features:
         return np.asarray(svd.transform(tfidf.transform(portion.matrix())))
 
-    return {
-        "tfidf": FeatureSet(
-            lambda portion: tfidf.transform(portion.matrix()), tfidf.idf_.nbytes, tfidf_seconds
-        ),
-        "lsa": FeatureSet(lsa, tfidf.idf_.nbytes + svd.components_.nbytes, lsa_seconds),
-    }
+    lsa_set = FeatureSet(lsa, tfidf.idf_.nbytes + svd.components_.nbytes, lsa_seconds)
+    return {"tfidf": tfidf_set, "lsa": lsa_set}
 
 
 def of_pixels(pca: PCA, fit_seconds: float) -> dict[str, FeatureSet]:

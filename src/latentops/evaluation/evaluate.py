@@ -46,14 +46,16 @@ def evaluate(
 ) -> Evaluation:
     """Score a trained model, on the CPU and in evaluation mode.
 
-    Scores and examples come from the rows of `test` in scope. `train` and `valid` serve the linear
-    heads, the baselines and the search for neighbours. The same arguments give the same scores,
-    seconds apart. Raises NumericalError for a score that is not finite.
+    Scores come from the rows of `test` in scope. `train` and `valid` serve the linear heads and
+    the baselines. What is shown, in pictures or in words, is of `valid`: nobody who looks at it
+    gets to know `test`. The same arguments give the same scores, seconds apart. Raises
+    NumericalError for a score that is not finite.
     """
     subject = _subject(vae, spec, vocabulary, splits, model, settings)
     found = _model_scores(subject)
     scores.require_finite(found)
     sets, more = _baselines(subject)
+    shown_mean_NZ = encode(vae, subject.valid.examples).mean.numpy()
     probes = _probes(subject, {"vae_mean": baselines.vae_mean(vae, training_seconds), **sets})
     found |= {**more, **_test_rows(subject, probes), **_accuracies(probes)}
     scores.require_finite(found)
@@ -63,11 +65,11 @@ def evaluate(
         collapse=scores.collapse(found, vae.latent, settings),
         rate_per_dimension_nats=subject.rates,
         active=latent.active(subject.posterior.mean).numpy(),
-        latent_map=gallery.latent_map(subject.posterior.mean.numpy(), subject.test.y, spec),
+        latent_map=gallery.latent_map(shown_mean_NZ, subject.valid.y, spec),
         confusion=_confusion(subject, probes),
         gallery=_gallery(subject),
         dimensions=_dimensions(subject),
-        neighbours=_neighbours(subject),
+        neighbours=_neighbours(subject, shown_mean_NZ),
     )
 
 
@@ -170,7 +172,7 @@ def _gallery(subject: _Subject) -> Gallery | None:
     if subject.spec.kind != "image":
         return None
     generator = torch.Generator().manual_seed(subject.settings.seed)
-    return gallery.images(subject.vae, subject.test.examples, subject.rates, generator)
+    return gallery.images(subject.vae, subject.valid.examples, subject.rates, generator)
 
 
 def _dimensions(subject: _Subject) -> list[Dimension]:
@@ -179,10 +181,8 @@ def _dimensions(subject: _Subject) -> list[Dimension]:
     return text.dimensions(subject.vae, subject.vocabulary, subject.rates)
 
 
-def _neighbours(subject: _Subject) -> list[Neighbours]:
-    if "text" not in subject.test.table:
+def _neighbours(subject: _Subject, shown_mean_NZ: np.ndarray) -> list[Neighbours]:
+    if "text" not in subject.valid.table:
         return []
     train_mean_MZ = encode(subject.vae, subject.train.examples).mean.numpy()
-    return text.neighbours(
-        subject.test, subject.posterior.mean.numpy(), subject.train, train_mean_MZ, subject.spec
-    )
+    return text.neighbours(subject.valid, shown_mean_NZ, subject.train, train_mean_MZ, subject.spec)

@@ -1,4 +1,4 @@
-"""Images and the map of the latent space: what the pictures of a report show, from test rows."""
+"""Images and the map of the latent space: what the pictures of a report show."""
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,9 @@ def most_used(rate_Z: np.ndarray, most: int) -> tuple[int, ...]:
 
 
 @torch.no_grad()
-def images(vae: VAE, test: Examples, rate_Z: np.ndarray, generator: torch.Generator) -> Gallery:
+def images(vae: VAE, shown: Examples, rate_Z: np.ndarray, generator: torch.Generator) -> Gallery:
     """Mean images: what the decoder expects, without pixel noise."""
-    originals = test.batch(_spread(len(test), _RECONSTRUCTED)).input
+    originals = shown.batch(_spread(len(shown), _RECONSTRUCTED)).input
     dimensions = most_used(rate_Z, _TRAVERSED_DIMENSIONS)
     prior = torch.randn(_DREAMT, vae.latent, generator=generator)
     return Gallery(
@@ -50,7 +50,7 @@ def _spread(count: int, most: int) -> Tensor:
 
 
 def latent_map(mean_NZ: np.ndarray, y: np.ndarray, spec: Spec) -> pd.DataFrame:
-    """Test means on their first two principal components; of many, a sample of every class."""
+    """Means on their first two principal components; of many, a sample of every class."""
     centered = mean_NZ.astype(np.float64) - mean_NZ.mean(0)
     axes = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
     flat = np.pad(centered @ axes[:, :2], ((0, 0), (0, max(0, 2 - mean_NZ.shape[1]))))

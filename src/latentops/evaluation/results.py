@@ -8,7 +8,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images as they were, came back and were dreamt; values in [0, 1], shape [n, C, H, W]."""
+    """Validation images as they were and came back, and dreamt ones, in [0, 1]: [n, C, H, W]."""
 
     originals: np.ndarray
     reconstructions: np.ndarray
@@ -29,7 +29,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """A test example and the training examples nearest to it in the latent space."""
+    """A validation example and the training examples nearest to it in the latent space."""
 
     text: str
     label: str
@@ -45,7 +45,7 @@ class Evaluation:
     collapse: str  # one sentence, or empty when the latent is used
     rate_per_dimension_nats: np.ndarray  # [Z], mean over the test split, sorted by nothing
     active: np.ndarray  # [Z], bool: which dimensions `active_units` counts
-    latent_map: pd.DataFrame  # x, y, label
+    latent_map: pd.DataFrame  # x, y, label of validation examples
     confusion: pd.DataFrame  # actual, predicted: one row per test example
     gallery: Gallery | None = None
     dimensions: list[Dimension] = field(default_factory=list)

@@ -39,12 +39,12 @@ def dimensions(vae: VAE, vocabulary: Vocabulary, rate_Z: np.ndarray) -> list[Dim
 
 
 def neighbours(
-    test: Portion, test_mean_NZ: np.ndarray, train: Portion, train_mean_MZ: np.ndarray, spec: Spec
+    shown: Portion, shown_mean_NZ: np.ndarray, train: Portion, train_mean_MZ: np.ndarray, spec: Spec
 ) -> list[Neighbours]:
-    """Some test texts and the training texts nearest to each by the cosine of their means."""
-    rows = np.unique(np.linspace(0, len(test) - 1, _ASKED).round().astype(int))
-    cosine_AM = _unit(test_mean_NZ[rows]) @ _unit(train_mean_MZ).T
-    texts, labels = test.table["text"], class_names(test.y, spec)
+    """Some texts, and the training texts nearest to each by the cosine of their means."""
+    rows = np.unique(np.linspace(0, len(shown) - 1, _ASKED).round().astype(int))
+    cosine_AM = _unit(shown_mean_NZ[rows]) @ _unit(train_mean_MZ).T
+    texts, labels = shown.table["text"], class_names(shown.y, spec)
     return [
         Neighbours(str(texts[row]), labels[row], _nearest(train, cosine_M, spec))
         for row, cosine_M in zip(rows, cosine_AM, strict=True)

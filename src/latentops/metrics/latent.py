@@ -23,7 +23,7 @@ def active_units(mean_NZ: Tensor) -> int:
 
 @dataclass(frozen=True)
 class Information:
-    """The two parts of the rate (Hoffman and Johnson 2016), by one sample of z per example.
+    """The two parts of the rate (Hoffman and Johnson 2016), by samples of z.
 
     Their sum is the rate, with the same samples. The mutual information between an example's
     index and its code cannot pass ln of `examples`; the aggregate KL is of the mean posterior
@@ -36,16 +36,27 @@ class Information:
 
 
 @torch.no_grad()
-def information(posterior: elbo.Posterior, generator: torch.Generator) -> Information:
-    """Against the aggregate of all the posteriors given, exactly: time grows with their square."""
-    z_NZ = posterior.sample(generator).double()
+def information(
+    posterior: elbo.Posterior, generator: torch.Generator, rows: Tensor | None = None
+) -> Information:
+    """By one sample of z for each of `rows` (None: of all), against the aggregate of all examples.
+
+    The aggregate is exact: time grows with the rows times the examples.
+    """
     exact = elbo.Posterior(posterior.mean.double(), posterior.log_variance.double())
+    asked = posterior if rows is None else _at(posterior, rows)
+    own = exact if rows is None else _at(exact, rows)
+    z_NZ = asked.sample(generator).double()
     log_aggregate_N = _aggregate_log_prob(z_NZ, exact)
     return Information(
-        mutual_information_nats=(exact.log_prob(z_NZ) - log_aggregate_N).mean().item(),
+        mutual_information_nats=(own.log_prob(z_NZ) - log_aggregate_N).mean().item(),
         aggregate_kl_nats=(log_aggregate_N - elbo.standard_normal_log_prob(z_NZ)).mean().item(),
-        examples=len(z_NZ),
+        examples=len(exact.mean),
     )
+
+
+def _at(posterior: elbo.Posterior, rows: Tensor) -> elbo.Posterior:
+    return elbo.Posterior(posterior.mean[rows], posterior.log_variance[rows])
 
 
 def _aggregate_log_prob(z_NZ: Tensor, posterior: elbo.Posterior) -> Tensor:

@@ -75,11 +75,12 @@ METRICS = {
         "nats",
         "How far codes tell test examples apart. At most the logarithm of the examples counted.",
     ),
-    "mutual_information_rows": Metric("Examples in the mutual information", "", ""),
+    "mutual_information_rows": Metric("Examples in the aggregate posterior", "", ""),
     "aggregate_kl_nats": Metric(
         "KL of the aggregate posterior",
         "nats",
-        "How far the codes together stray from the prior. Mutual information + this = rate.",
+        "How far the codes together stray from the prior. Mutual information + this = rate, but "
+        "for the sampling of z.",
     ),
     "parameters": Metric("Parameters", "", "Numbers that training sets."),
     "weights_bytes": Metric("Weights", "bytes", ""),

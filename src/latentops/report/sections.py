@@ -146,8 +146,8 @@ def _gallery(gallery: Gallery) -> Iterable[Picture]:
     yield Picture(
         "reconstructions",
         canvas.png(images.reconstructions(gallery.originals, gallery.reconstructions)),
-        alt=f"{len(gallery.originals)} test images, each above its reconstruction.",
-        caption="Test images, and under each what the model returns from its code.",
+        alt=f"{len(gallery.originals)} validation images, each above its reconstruction.",
+        caption="Validation images, and under each what the model returns from its code.",
     )
     yield Picture(
         "prior_samples",
@@ -190,8 +190,8 @@ def _map(facts: Facts) -> Picture:
     return Picture(
         "latent_map",
         canvas.png(figure),
-        alt=f"Map of {len(points):,} test examples in two dimensions, {color}.",
-        caption=f"The codes of {len(points):,} test examples in two dimensions, {color}."
+        alt=f"Map of {len(points):,} validation examples in two dimensions, {color}.",
+        caption=f"The codes of {len(points):,} validation examples in two dimensions, {color}."
         f"{left_out if crowded else ''}{_key(facts.shown)}",
     )
 
@@ -250,11 +250,11 @@ def _dimension(dimension: Dimension) -> tuple[Cell, ...]:
 
 
 def neighbours(facts: Facts) -> Section | None:
-    """Training examples nearest to a few test examples."""
+    """Training examples nearest to a few validation examples."""
     found = facts.evaluation.neighbours
     if not found:
         return None
-    note = Text("Test examples, and the training examples whose codes point the same way.")
+    note = Text("Validation examples, and the training examples whose codes point the same way.")
     return Section("Nearest neighbours", (note, *map(_nearest, found)))
 
 
