@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -179,6 +180,53 @@ def test_a_run_that_cannot_go_on_gives_way_to_a_new_one(
         second.log(10, EPOCH)
     assert second.id != first.id
     assert steps(client, second.id) == [10]
+
+
+KILLED_IN_A_RUN = """
+import os, signal
+from latentops import config, store, tracking
+
+class Settings(config.Section):
+    beta: float = 1.0
+
+with {opened} as opened:
+    client = store.connect().client
+    of = client.get_run(opened.id).info.experiment_id
+    trial = client.create_run(of, tags={{"mlflow.parentRunId": opened.id}})
+    print(opened.id, trial.info.run_id, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    "opened",
+    ["tracking.run('e', Settings(), {})", "tracking.study('s', 'e', {'beta': 1}, {})"],
+    ids=["run", "study"],
+)
+def test_a_run_that_was_killed_and_is_not_taken_up_is_closed(
+    client: MlflowClient, inputs: dict[str, Path], opened: str
+) -> None:
+    command = [sys.executable, "-c", KILLED_IN_A_RUN.format(opened=opened)]
+    killed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    abandoned, below = killed.stdout.split()
+    assert client.get_run(abandoned).info.status == "RUNNING"
+    with tracking.run("another", Settings(), inputs) as alive:
+        assert client.get_run(abandoned).info.status == "KILLED"
+        assert client.get_run(below).info.status == "KILLED"
+        tracking.log_scores(abandoned, {"elbo_nats": -1.0})
+        assert client.get_run(alive.id).info.status == "RUNNING"
+    assert client.get_run(alive.id).info.status == "FINISHED"
+    assert not list(Path("mlruns").glob("*.running/*"))
+
+
+def test_a_run_that_another_process_works_on_is_left_to_it(
+    client: MlflowClient, inputs: dict[str, Path]
+) -> None:
+    with tracking.run("e", Settings(), inputs) as first:
+        with tracking.run("e", Settings(), inputs, run_id=first.id) as second:
+            assert second.id != first.id
+        assert client.get_run(first.id).info.status == "RUNNING"
 
 
 # An observer

@@ -3,16 +3,20 @@
 A store that cannot be opened stops before any work is done. Once a run is open, a store that fails
 costs the record and not the training: what it did not take is offered again later, and what it
 never took is named on stderr. The same numbers stand in plots/training.csv and metrics/.
+
+While a process works on a run it holds a lock named after it, which the system frees if the process
+is killed. Whoever opens a run or adds scores next ends such runs as KILLED; one may still go on.
 """
 
 import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import filelock
 import pydantic
 from mlflow.entities import (
     Dataset,
@@ -40,11 +44,16 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 class Run:
-    """An open run. `log` is the training loop's hook."""
+    """An open run, held by this process. `log` is the training loop's hook.
+
+    Raises filelock.Timeout where another process holds it.
+    """
 
     def __init__(self, store: Store, run_id: str, last_step: int) -> None:
         self.id = run_id
         self._store = store
+        self._hold = filelock.FileLock(_holds(store, make=True) / run_id, blocking=False)
+        self._hold.acquire()
         self._last_step = last_step  # of the run that is resumed: its epochs are not logged twice
         self._waiting: list[Metric] = []
         self._offer_at = 1  # waiting values; grows while the store refuses, for each try is slow
@@ -61,6 +70,8 @@ class Run:
         self._offer()
         with _observing(f"the end of run {self.id} ({status})"), one_line_errors(self._store.uri):
             self._store.client.set_terminated(self.id, status)
+            Path(self._hold.lock_file).unlink(missing_ok=True)
+        self._hold.release()
 
     def _offer(self) -> None:
         if not self._waiting:
@@ -108,7 +119,8 @@ def study(
     Raises StoreError where the store cannot be opened.
     """
     store = connect()
-    with one_line_errors(store.uri):
+    with one_line_errors(store.uri), store.lock:
+        _end_dead_runs(store)
         experiment_id = store.experiment_id(experiment)
         opened = _found_study(store, experiment_id, name) or _started(store, experiment)
         recorded = _recorded_trials(store, experiment_id, opened.id)
@@ -136,7 +148,8 @@ def run(
     """
     params = _flat(settings.model_dump(mode="json"))
     store = connect()
-    with one_line_errors(store.uri):
+    with one_line_errors(store.uri), store.lock:
+        _end_dead_runs(store)
         opened = _resumed(store, run_id, params) or _started(store, experiment)
     with _ending(opened):
         with one_line_errors(store.uri):
@@ -149,6 +162,8 @@ def log_scores(run_id: str, scores: Mapping[str, float], files: Iterable[Path] =
     with _observing(f"the scores of run {run_id}"):
         store = connect()
         with one_line_errors(store.uri):
+            with store.lock:
+                _end_dead_runs(store)
             known = store.client.get_run(run_id).data.metrics
             new = {key: value for key, value in scores.items() if known.get(key) != value}
             store.client.log_batch(run_id, metrics=_metrics(new, step=0))
@@ -179,17 +194,45 @@ def _observing(what: str) -> Iterator[None]:
         _log.warning("MLflow did not record %s. %s", what, error)
 
 
+def _holds(store: Store, make: bool = False) -> Path:
+    """The folder of locks, one for each run that is worked on from this machine."""
+    folder = Path(store.lock.lock_file).with_suffix(".running")
+    if make:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _end_dead_runs(store: Store) -> None:
+    """End as KILLED the runs that a process left open when it died. Whoever calls holds the store's
+    lock, so that no run is between its start and its hold."""
+    for file in sorted(_holds(store).glob("*")):
+        with suppress(filelock.Timeout), filelock.FileLock(file, blocking=False):
+            if (found := _find(store, file.name)) is not None:
+                _close([found, *_trials(store, found.info.experiment_id, file.name)], store)
+            file.unlink(missing_ok=True)
+
+
+def _close(runs: Iterable[MlflowRun], store: Store) -> None:
+    for run in runs:
+        if run.info.status == "RUNNING":
+            store.client.set_terminated(run.info.run_id, "KILLED")
+
+
 def _resumed(store: Store, run_id: str | None, params: Mapping[str, str]) -> Run | None:
     found = _find(store, run_id) if run_id else None
     if run_id is None or found is None or not found.data.params.items() <= params.items():
         return None
-    store.client.update_run(run_id, status="RUNNING")
     history = [
         metric
         for key in found.data.metrics
         for metric in store.client.get_metric_history(run_id, key)
     ]
-    return Run(store, run_id, last_step=max((metric.step for metric in history), default=-1))
+    try:
+        opened = Run(store, run_id, last_step=max((one.step for one in history), default=-1))
+    except filelock.Timeout:  # another process trains it now
+        return None
+    store.client.update_run(run_id, status="RUNNING")
+    return opened
 
 
 def _found_study(store: Store, experiment_id: str, name: str) -> Run | None:
@@ -202,13 +245,18 @@ def _found_study(store: Store, experiment_id: str, name: str) -> Run | None:
 
 def _recorded_trials(store: Store, experiment_id: str, parent: str) -> set[str]:
     """Their numbers. A trial's run that a kill left open is closed and does not count."""
+    found = _trials(store, experiment_id, parent)
+    _close(found, store)
+    whole = (trial for trial in found if trial.info.status in ("FINISHED", "FAILED"))
+    return {trial.data.tags[_TRIAL] for trial in whole}
+
+
+def _trials(store: Store, experiment_id: str, parent: str) -> list[MlflowRun]:
+    """The runs below that of a study; of a training there are none."""
     found = store.client.search_runs(
         [experiment_id], f"tags.`{_PARENT}` = '{parent}'", max_results=_MOST_TRIALS
     )
-    left_open = [trial for trial in found if trial.info.status == "RUNNING"]
-    for trial in left_open:
-        store.client.set_terminated(trial.info.run_id, "KILLED")
-    return {trial.data.tags[_TRIAL] for trial in found if trial not in left_open}
+    return list(found)
 
 
 def _find(store: Store, run_id: str) -> MlflowRun | None:
