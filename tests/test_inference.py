@@ -90,6 +90,16 @@ def test_images_come_in_many_forms(images: Predictor, raw: inference.Raw) -> Non
     pd.testing.assert_frame_equal(images.encode(raw), images.encode(LEVELS))
 
 
+def test_black_and_white_images_come_as_files_hold_them(tmp_path: Path) -> None:
+    images = predictor_of(IMAGES.model_copy(update={"levels": 2}), tmp_path)
+    binary = (LEVELS > 100).astype(np.uint8)
+    expected = images.encode(binary)
+    pd.testing.assert_frame_equal(images.encode(255 * binary), expected)
+    pd.testing.assert_frame_equal(images.encode(binary.astype(bool)), expected)
+    with pytest.raises(DataError, match="whole numbers from 0 to 1"):
+        images.encode(LEVELS)
+
+
 # Score
 
 

@@ -39,7 +39,8 @@ class Predictor:
     """A trained model that takes what a person has.
 
     Counts models take texts: a list, a Series, or a table with a column `text` (or one column).
-    Image models take [N, H, W] or [N, C, H, W]: whole grey levels, or shares in [0, 1] as floats.
+    Image models take [N, H, W] or [N, C, H, W]: whole grey levels, or shares in [0, 1] as floats;
+    those of black and white take 0 and 255 too.
     The answers depend on the seed and on no other row, but for images that are made binary by
     chance. Raises DataError for anything else.
     """
@@ -196,9 +197,11 @@ def _pixels(raw: Raw, spec: Spec) -> np.ndarray:
         )
     top = (spec.levels or 2) - 1
     if images.dtype.kind == "f":
-        _check_range(images, 1, "shares in [0, 1], or whole numbers")
+        _check_range(images, 1, f"shares in [0, 1], or of a whole type and in 0..{top}")
         return (images * top).round().astype(np.uint8)
-    _check_range(images, top, "whole numbers")
+    if top == 1 and np.isin(images, (0, 255)).all():
+        return (images > 0).astype(np.uint8)  # as pictures of black and white are stored
+    _check_range(images, top, f"whole numbers from 0 to {top}")
     return images.astype(np.uint8)
 
 
@@ -217,6 +220,6 @@ def _check_range(images: np.ndarray, top: int, expected: str) -> None:
         raise DataError("Images should be finite. Found NaN or infinity.")
     if images.min() < 0 or images.max() > top:
         raise DataError(
-            f"Pixels of type {images.dtype} should be {expected} from 0 to {top}. "
+            f"Pixels of type {images.dtype} should be {expected}. "
             f"Found {images.min():g} to {images.max():g}."
         )
