@@ -195,7 +195,6 @@ def test_target_is_never_larger_than_the_vocabulary():
         (["a b", "c d"], {"min_documents": 2}, "data.min_documents"),
         (["😀", "!"], {}, "data.characters"),
         ([], {}, "data.text_column"),
-        (["a"], {"words": False}, "data.words"),
         (["the and of"], {"stop_words": "english"}, "data.stop_words"),
     ],
 )

@@ -174,11 +174,6 @@ def _english_stop_words() -> frozenset[str]:
 
 
 def _no_term(documents: int, found: int, settings: Choice) -> DataError:
-    if not settings.words and settings.characters is None:
-        return DataError(
-            "Neither words nor character n-grams are terms. "
-            "Set data.words: true, or data.characters: [2, 5]."
-        )
     if found == 0:
         return DataError(
             f"None of the {documents} training texts holds a letter or a digit. Check "
