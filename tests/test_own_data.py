@@ -232,6 +232,11 @@ def test_a_column_that_stands_twice_is_one_line(project):
         prepare(write_csv(project, "text,text\na,b\n"))
 
 
+def test_columns_without_a_name_that_a_spreadsheet_leaves_are_not_in_the_way(project):
+    content = lines().replace("\n", ",,\n")
+    assert read(write_csv(project, content)).table["text"].tolist() == TEXTS
+
+
 # JSON Lines
 
 

@@ -169,7 +169,7 @@ def _read_csv(path: Path, delimiter: str = ",") -> Rows:
 
 def _align(records: Sequence[list[str]], path: Path) -> Rows:
     header, *body = records or [[]]
-    if twice := {name for name in header if header.count(name) > 1}:
+    if twice := {name for name in header if name and header.count(name) > 1}:
         raise DataError(f"{path} has the column {sorted(twice)[0]!r} twice. Rename one.")
     fits = [len(record) == len(header) for record in body]
     reason = f"has another number of fields than the header's {len(header)}"
