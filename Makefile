@@ -14,6 +14,7 @@ ifdef RECIPE
 	@test -f 'recipes/$(RECIPE).yaml' || { echo "error: no recipe '$(RECIPE)'. There are: $$(basename -s .yaml recipes/*.yaml | xargs)" >&2; exit 1; }
 	cp 'recipes/$(RECIPE).yaml' params.yaml
 endif
+	@test -e mlruns/mlflow.db || test -n "$$MLFLOW_TRACKING_URI" || rm -f mlruns/registered.json  # the store is gone: register again
 	dvc repro
 
 test: .venv check  ## set up, then checks and the whole test suite

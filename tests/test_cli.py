@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner, Result
 from tiny_model import write_project, write_scores
 
-from latentops import artifacts, cli, config, service
+from latentops import artifacts, cli, config, inference, service
 from latentops.artifacts import Spec, Vocabulary
 from latentops.errors import ArtifactError, SettingsError, StoreError, StudyError
 from latentops.inference import Predictor
@@ -285,8 +285,19 @@ class TestServe:
         self, tmp_path: Path, served: list[tuple[Path, str, int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)  # no project
-        run("serve", "model", "--host", "0.0.0.0", "--port", "81")
-        assert served == [(Path("model"), "0.0.0.0", 81)]
+        write_project(Path())
+        inference.export(Path(), Path("model folder"))
+        run("serve", "model folder", "--host", "0.0.0.0", "--port", "81")
+        assert served == [(Path("model folder"), "0.0.0.0", 81)]
+
+    def test_a_folder_without_a_model_is_one_line(
+        self, tmp_path: Path, served: list[tuple[Path, str, int]]
+    ) -> None:
+        error = error_of("serve", str(tmp_path))
+        assert isinstance(error, ArtifactError)
+        assert "no model folder" in str(error)
+        assert "\n" not in str(error)
+        assert not served
 
     @pytest.mark.parametrize("model", ["models:/tiny@nobody", "models:/none/1", "models:/tiny/9"])
     def test_a_version_that_does_not_exist_is_one_line(

@@ -288,13 +288,42 @@ def test_killed_at_any_write_the_next_time_completes_it(
 def test_a_full_disk_is_one_line_and_registers_nothing(
     project: Path, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*args: object) -> None:
+    store_them = MlflowClient.log_model_artifacts
+
+    def full(*args: Any) -> None:
+        store_them(*args)
+        assert stored()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(MlflowClient, "log_model_artifacts", full)
-    with pytest.raises(StoreError, match=r"No space left on device.*Free some"):
-        register_now()
+    def stored() -> list[Path]:
+        return list(Path("mlruns/artifacts").rglob("*.safetensors"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_model_artifacts", full)
+        with pytest.raises(StoreError, match=r"No space left on device.*Free some"):
+            register_now()
     assert client.search_registered_models() == []
+    assert not stored()
+    register_now()
+    assert len(stored()) == 1
+
+
+def test_what_a_kill_left_of_a_model_is_removed(
+    project: Path, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    register_now()  # makes a run, which the next model belongs to too
+    run_id = client.get_model_version(NAME, "1").run_id
+    write_project(project, seed=1)
+    (project / "model/run.json").write_text(json.dumps({"run_id": run_id}))
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "finalize_logged_model", killed)
+        with pytest.raises(KeyboardInterrupt):
+            register_now()
+    assert register_now().number == 2
+    assert len(list(Path("mlruns/artifacts").rglob("weights.safetensors"))) == 2
 
 
 REGISTER = """
@@ -455,5 +484,5 @@ def test_a_name_with_tricks_is_refused(
 
 def test_a_name_that_nobody_registered_is_said(project: Path) -> None:
     for act in (versions.list_versions, versions.rollback):
-        with pytest.raises(StoreError, match="nothing not found"):
+        with pytest.raises(StoreError, match=r"nothing not found\..*`dvc repro`"):
             act("nothing")

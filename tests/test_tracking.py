@@ -395,7 +395,39 @@ def test_a_kill_while_the_store_is_made_leaves_none_and_the_next_makes_it(
     assert not (tmp_path / "mlruns/mlflow.db").exists()
     store.connect()
     assert (tmp_path / "mlruns/mlflow.db").exists()
-    assert not list((tmp_path / "mlruns").glob("*.partial"))
+    assert not list((tmp_path / "mlruns").glob(".*partial*"))
+
+
+def test_a_full_disk_while_the_store_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def full(uri: str, artifacts: str) -> None:
+        for suffix in ("", "-journal"):
+            Path(uri.removeprefix("sqlite:///") + suffix).write_text("half a database")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(store, "SqlAlchemyStore", full)
+    with pytest.raises(StoreError, match=r"full\. Free some space"):
+        store.connect()
+    assert [path.name for path in (tmp_path / "mlruns").iterdir()] == ["mlflow.db.lock"]
+
+
+def test_a_store_that_is_made_again_asks_for_registering_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    told = tmp_path / artifacts.REGISTERED
+    told.parent.mkdir()
+    told.write_text("{}")
+    store.connect()
+    assert not told.exists()
+    told.write_text("{}")
+    store.connect()
+    assert told.exists()
 
 
 def junk(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,13 @@ _host = click.option(
     "--host", default="127.0.0.1", show_default=True, help="0.0.0.0: other machines reach it too."
 )
 _name = click.option("--name", help="Of the registered model; that of params.yaml if left out.")
+
+
+def _port(default: int) -> Callable[[Any], Any]:
+    allowed = click.IntRange(0, 65535)
+    return click.option(
+        "--port", type=allowed, default=default, show_default=True, help="To listen on."
+    )
 
 
 def main() -> None:
@@ -157,7 +165,7 @@ def registry_rollback(name: str | None) -> None:
 @cli.command()
 @click.argument("model", required=False)
 @_host
-@click.option("--port", default=8000, show_default=True, help="To listen on.")
+@_port(8000)
 def serve(model: str | None, host: str, port: int) -> None:
     """Answer HTTP requests with MODEL: a model folder, models:/name@alias or models:/name/version.
 
@@ -184,7 +192,7 @@ def report(opened: bool) -> None:
 
 @cli.command()
 @_host
-@click.option("--port", default=5000, show_default=True, help="To listen on.")
+@_port(5000)
 def ui(host: str, port: int) -> None:
     """MLflow's pages on this project's runs and models."""
     _enter_project()
@@ -197,12 +205,23 @@ def ui(host: str, port: int) -> None:
 
 def _model_folder(model: str | None) -> Path:
     if model and not model.startswith("models:/"):
-        return Path(model)
+        return _own_folder(Path(model))
     uri = model or f"models:/{_policy().name}@champion"
     _enter_project()
     from latentops.registry import fetch
 
     return fetch.model_folder(uri)
+
+
+def _own_folder(folder: Path) -> Path:
+    from latentops import artifacts
+
+    if not (folder / artifacts.SPEC.name).is_file():
+        raise ArtifactError(
+            f"{folder} is no model folder: it holds no {artifacts.SPEC.name}. Name one that does, "
+            "or models:/name@alias, or models:/name/version."
+        )
+    return folder
 
 
 def _policy() -> "RegistrySettings":

@@ -24,6 +24,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import SQLAlchemyError
 
+from latentops import artifacts
 from latentops.errors import StoreError
 
 # MLflow reads both at each call, not when it is imported.
@@ -124,13 +125,29 @@ def _make_ready(database: Path, lock: filelock.BaseFileLock) -> None:
 def _create(database: Path) -> None:
     """Build the tables in a file beside it, so that a kill leaves none or a whole database."""
     partial = database.with_name(f".{database.name}.partial")
-    partial.unlink(missing_ok=True)
+    _remove(partial)
     folder = (database.parent / "artifacts").as_uri()
-    tables = SqlAlchemyStore(_sqlite_uri(partial), folder)  # type: ignore[no-untyped-call]
-    tables.engine.dispose()
-    with closing(sqlite3.connect(partial)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")  # kept in the file; writes twice as fast
-    os.replace(partial, database)
+    try:
+        tables = SqlAlchemyStore(_sqlite_uri(partial), folder)  # type: ignore[no-untyped-call]
+        tables.engine.dispose()
+        with closing(sqlite3.connect(partial)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")  # kept in the file; writes twice as fast
+        _forget_registered(database)
+        os.replace(partial, database)
+    finally:
+        _remove(partial)
+
+
+def _remove(database: Path) -> None:
+    """With SQLite's own files beside it."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+
+def _forget_registered(database: Path) -> None:
+    """A new store of the project holds no version: with that out gone, DVC registers again."""
+    if database.parts[-2:] == _DATABASE.parts:
+        database.with_name(artifacts.REGISTERED.name).unlink(missing_ok=True)
 
 
 def _sqlite_uri(database: Path) -> str:
@@ -184,6 +201,11 @@ def _advice(reason: str) -> str:
         ("No space", "Free some space and run the command again."),
         ("readonly", "Make it writable, or set MLFLOW_TRACKING_URI to another."),
         ("unable to open", "Make its folder writable, or set MLFLOW_TRACKING_URI to another."),
+        (
+            "Registered Model",
+            "`dvc repro` registers one; where another store has it already, "
+            "`dvc repro --force --single-item register`.",
+        ),
         ("not a database", "Move that file away: a new one is made, and models register again."),
     ):
         if sign in reason:

@@ -1,14 +1,17 @@
 """A model in MLflow's format without a pickle: safetensors, JSON and code."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow.pyfunc
 import numpy as np
-from mlflow.entities import LoggedModelOutput
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 import latentops
@@ -39,18 +42,48 @@ _PARAMS = ParamSchema(
 
 
 def log(store: Store, run_id: str, candidate: Candidate, tags: Mapping[str, str]) -> str:
-    """Log the project's model to that run; the id of the logged model."""
+    """Log the project's model to that run; the id of the logged model.
+
+    What a kill left of an earlier try goes first, and what an error leaves goes at once: on a full
+    disk every try would take more of it.
+    """
     run = store.client.get_run(run_id)
+    _discard_unfinished(store, run)
     logged = store.client.create_logged_model(
         run.info.experiment_id, "model", source_run_id=run_id, tags=dict(tags)
     )
     with tempfile.TemporaryDirectory() as folder:
         described = Model(run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id)
         _save(Path(folder, "model"), described, candidate)
-        store.client.log_model_artifacts(logged.model_id, str(Path(folder, "model")))
+        with _whole(logged):
+            store.client.log_model_artifacts(logged.model_id, str(Path(folder, "model")))
     store.client.finalize_logged_model(logged.model_id, "READY")
     store.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return str(logged.model_id)
+
+
+def _discard_unfinished(store: Store, run: Run) -> None:
+    of_run = f"source_run_id = '{run.info.run_id}'"
+    for found in store.client.search_logged_models([run.info.experiment_id], of_run):
+        if found.status == LoggedModelStatus.PENDING:
+            _delete_files(found)
+            store.client.delete_logged_model(found.model_id)
+
+
+@contextmanager
+def _whole(logged: LoggedModel) -> Iterator[None]:
+    """All of its files are stored, or none."""
+    try:
+        yield
+    except Exception:
+        _delete_files(logged)
+        raise
+
+
+def _delete_files(logged: LoggedModel) -> None:
+    with suppress(MlflowException, OSError):  # where there are none, or the store keeps them
+        files = get_artifact_repository(logged.artifact_location)
+        files.delete_artifacts()  # type: ignore[no-untyped-call]
 
 
 def _save(folder: Path, described: Model, candidate: Candidate) -> None:

@@ -76,7 +76,7 @@ class Checkpoint:
     def save(self, state: State) -> None:
         """Replace the saved state in one step."""
         with artifacts.whole_file(self._state) as partial:
-            torch.save({"fingerprint": self.fingerprint, "state": state}, partial)
+            _write({"fingerprint": self.fingerprint, "state": state}, partial)
 
     def remove(self) -> None:
         """Forget everything. For when the outputs of the training stand elsewhere."""
@@ -112,6 +112,17 @@ def _read(path: Path) -> tuple[str, State]:
             raise ValueError(f"{broken} differs from its sum")
     content = torch.load(path, map_location="cpu", weights_only=True)
     return content["fingerprint"], content["state"]
+
+
+def _write(content: State, path: Path) -> None:
+    """Raises OSError where the disk is full: torch hides that behind a RuntimeError of its own."""
+    try:
+        with path.open("wb") as file:
+            torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def _start_afresh(reason: str) -> None:
