@@ -10,7 +10,6 @@ from latentops.evaluation.results import Dimension, Neighbours
 from latentops.likelihoods import Multinomial
 from latentops.model import VAE
 
-_DIMENSIONS = 16
 _TERMS = 8
 _STEP = 2.0  # prior standard deviations to either side
 _ASKED = 5
@@ -19,8 +18,8 @@ _NEAREST = 3
 
 @torch.no_grad()
 def dimensions(vae: VAE, vocabulary: Vocabulary, rate_Z: np.ndarray) -> list[Dimension]:
-    """The terms whose logits change most along each of the most used dimensions."""
-    indices = most_used(rate_Z, _DIMENSIONS)
+    """The terms whose logits change most along each dimension, the most used first."""
+    indices = most_used(rate_Z, vae.latent)
     steps = _STEP * torch.eye(vae.latent)[list(indices)]
     up, down = vae.decode(steps), vae.decode(-steps)
     if not isinstance(up, Multinomial) or not isinstance(down, Multinomial):
