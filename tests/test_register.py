@@ -19,7 +19,7 @@ from tiny_model import IMAGES, write_project, write_scores
 
 from latentops import store
 from latentops.errors import ArtifactError, StoreError
-from latentops.registry import candidate, lineage, package, versions
+from latentops.registry import candidate, fetch, lineage, package, versions
 from latentops.registry.register import register
 from latentops.registry.settings import Settings
 from latentops.registry.versions import Version
@@ -247,6 +247,21 @@ def test_a_deleted_run_is_replaced(project: Path, client: MlflowClient) -> None:
     fresh = register_now().tags["run_id"]
     assert fresh != run_id
     assert client.get_run(fresh).data.tags["restored_from_run"] == run_id
+
+
+def test_a_project_that_was_moved_or_copied_has_its_own_models(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_now()
+    moved = tmp_path / "moved: 100 %"
+    shutil.move(project, moved)
+    monkeypatch.setenv("DVC_ROOT", str(moved))
+    monkeypatch.chdir(moved)
+    assert fetch.model_folder(f"models:/{NAME}@champion").is_relative_to(moved)
+    write_project(Path(), seed=1)
+    assert register_now().number == 2
+    assert fetch.model_folder(f"models:/{NAME}/2").is_relative_to(moved)
+    assert not project.exists()
 
 
 WRITES = (

@@ -1,7 +1,8 @@
 """Where MLflow keeps runs and versions: found, made once, its failures in one line.
 
 `$MLFLOW_TRACKING_URI` wins. Otherwise the store is mlruns/ in the project: mlflow.db (SQLite with
-a write-ahead log) and artifacts/<experiment>/. Every path is absolute, for MLflow records them.
+a write-ahead log) and artifacts/<experiment>/. Every path is absolute, for MLflow records them;
+where the project was moved, the records follow it.
 """
 
 import getpass
@@ -33,6 +34,13 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _DATABASE = Path("mlruns/mlflow.db")
+# Where MLflow keeps the absolute path of an artifact: table -> column.
+_LOCATIONS = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
 # Loggers, with the least that they may say. The database's gives a traceback for each refusal.
 _QUIET = {"mlflow": logging.WARNING, "mlflow.store.db.utils": logging.CRITICAL}
 
@@ -81,6 +89,8 @@ def connect() -> Store:
         lock = filelock.FileLock(_lock_file(uri))
         if database := _database_file(uri):
             _make_ready(database, lock)
+        if database and not os.environ.get(_VARIABLE):
+            _follow_move(database, lock)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
         return Store(uri, client, lock, _artifacts(uri))
@@ -148,6 +158,34 @@ def _forget_registered(database: Path) -> None:
     """A new store of the project holds no version: with that out gone, DVC registers again."""
     if database.parts[-2:] == _DATABASE.parts:
         database.with_name(artifacts.REGISTERED.name).unlink(missing_ok=True)
+
+
+def _follow_move(database: Path, lock: filelock.BaseFileLock) -> None:
+    """Where the project was moved or copied, have the recorded paths lead to its own files."""
+    here = (database.parent / "artifacts").as_uri()
+    with closing(sqlite3.connect(database)) as connection:
+        if _recorded_folder(connection) in (here, None):
+            return
+        with lock, connection:  # one transaction
+            there = _recorded_folder(connection)
+            for table, column in _LOCATIONS.items() if there else ():
+                connection.execute(
+                    f"UPDATE {table} SET {column} = :here || substr({column}, length(:there) + 1) "
+                    f"WHERE substr({column}, 1, length(:there) + 1) = :there || '/'",
+                    {"here": here, "there": there},
+                )
+
+
+def _recorded_folder(connection: sqlite3.Connection) -> str | None:
+    """The URI of artifacts/ when the database was made; None where something else made it."""
+    try:
+        found = connection.execute(
+            "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
+        ).fetchone()
+    except sqlite3.OperationalError:  # no tables yet
+        return None
+    folder, _, name = (found[0] if found else "").rpartition("/")
+    return folder if folder.startswith("file:") and name == "0" else None
 
 
 def _sqlite_uri(database: Path) -> str:
