@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -274,8 +275,13 @@ class TestServe:
 
     @pytest.mark.parametrize("model", [(), ("models:/tiny@champion",), ("models:/tiny/1",)])
     def test_a_registered_model_is_found(
-        self, registered: Path, served: list[tuple[Path, str, int]], model: tuple[str, ...]
+        self,
+        registered: Path,
+        served: list[tuple[Path, str, int]],
+        model: tuple[str, ...],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(cli, "_check_free", lambda host, port: None)
         run("serve", *model)
         [(folder, host, port)] = served
         assert (host, port) == ("127.0.0.1", 8000)
@@ -287,8 +293,20 @@ class TestServe:
         monkeypatch.chdir(tmp_path)  # no project
         write_project(Path())
         inference.export(Path(), Path("model folder"))
-        run("serve", "model folder", "--host", "0.0.0.0", "--port", "81")
-        assert served == [(Path("model folder"), "0.0.0.0", 81)]
+        run("serve", "model folder", "--host", "0.0.0.0", "--port", "0")
+        assert served == [(Path("model folder"), "0.0.0.0", 0)]
+
+    def test_a_port_that_is_taken_is_one_line(
+        self, registered: Path, served: list[tuple[Path, str, int]]
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            for command in ("serve", "ui"):
+                error = error_of(command, "--port", port)
+                assert isinstance(error, SettingsError)
+                assert "Choose another --port" in str(error)
+        assert isinstance(error_of("serve", "--host", "no such host"), SettingsError)
+        assert not served
 
     def test_a_folder_without_a_model_is_one_line(
         self, tmp_path: Path, served: list[tuple[Path, str, int]]

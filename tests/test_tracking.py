@@ -430,6 +430,19 @@ def test_a_store_that_is_made_again_asks_for_registering_again(
     assert told.exists()
 
 
+def test_a_path_with_odd_letters_is_the_only_one_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "mein größtes &;=+ project"
+    project.mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with tracking.run("e", Settings(), {}) as opened:
+        opened.log(1, EPOCH)
+    assert (project / "mlruns/mlflow.db").is_file()
+    assert list(tmp_path.iterdir()) == [project]
+
+
 def junk(path: Path) -> None:
     path.write_bytes(b"junk" * 500)
 

@@ -1,6 +1,7 @@
 """`latentops`: what a person asks beside the pipeline. Heavy imports stand in the commands."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -173,7 +174,9 @@ def serve(model: str | None, host: str, port: int) -> None:
     """
     from latentops import service
 
-    service.serve(_model_folder(model), host, port)
+    folder = _model_folder(model)
+    _check_free(host, port)
+    service.serve(folder, host, port)
 
 
 @cli.command()
@@ -198,9 +201,21 @@ def ui(host: str, port: int) -> None:
     _enter_project()
     from latentops import store
 
+    _check_free(host, port)
     address = ["--host", host, "--port", str(port)]
     command = ["mlflow", "ui", "--backend-store-uri", store.connect().uri, *address]
     os.execv(sys.executable, [sys.executable, "-m", *command])
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}, port {port}: {error.strerror}. "
+            "Choose another --port or --host."
+        ) from error
 
 
 def _model_folder(model: str | None) -> Path:

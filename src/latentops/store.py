@@ -9,6 +9,7 @@ import getpass
 import hashlib
 import logging
 import os
+import re
 import sqlite3
 import tempfile
 import textwrap
@@ -189,7 +190,8 @@ def _recorded_folder(connection: sqlite3.Connection) -> str | None:
 
 
 def _sqlite_uri(database: Path) -> str:
-    return f"sqlite:///{quote(str(database))}"
+    """Only what would end or change the path is quoted: MLflow makes the folder of the raw text."""
+    return "sqlite:///" + re.sub("[%?#]", lambda found: quote(found[0]), str(database))
 
 
 def _database_file(uri: str) -> Path | None:
