@@ -239,6 +239,7 @@ def _advice(reason: str) -> str:
         ("locked", "Another process is writing to it: end that one, or run the command again."),
         ("full", "Free some space and run the command again."),
         ("No space", "Free some space and run the command again."),
+        ("Read-only", "Make it writable, or set MLFLOW_TRACKING_URI to another."),
         ("readonly", "Make it writable, or set MLFLOW_TRACKING_URI to another."),
         ("unable to open", "Make its folder writable, or set MLFLOW_TRACKING_URI to another."),
         (

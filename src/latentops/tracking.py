@@ -196,7 +196,8 @@ def _observing(what: str) -> Iterator[None]:
 
 def _holds(store: Store, make: bool = False) -> Path:
     """The folder of locks, one for each run that is worked on from this machine."""
-    folder = Path(store.lock.lock_file).with_suffix(".running")
+    lock = Path(store.lock.lock_file)
+    folder = lock.with_name(f".{lock.stem}.running")
     if make:
         folder.mkdir(parents=True, exist_ok=True)
     return folder
