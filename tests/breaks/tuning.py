@@ -69,8 +69,8 @@ BREAKS = [
     ),
     (
         "tracking.py",
-        '"KILLED")\n    return',
-        '"FINISHED")\n    return',
+        'set_terminated(run.info.run_id, "KILLED")',
+        'set_terminated(run.info.run_id, "FINISHED")',
         "tests/test_tuning.py::TestStage"
         "::test_the_store_gets_a_run_and_one_below_it_for_each_trial",
     ),
