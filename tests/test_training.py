@@ -381,14 +381,17 @@ class StopHereError(Exception):
 def test_a_log_that_raises_leaves_everything_as_it_was() -> None:
     def stop(step: int, row: dict[str, float]) -> None:
         assert torch.get_float32_matmul_precision() == "medium"
+        assert torch.get_num_threads() == 1
         raise StopHereError
 
     vae = linear_gaussian().eval()
+    torch.set_num_threads(2)
     before = torch.get_float32_matmul_precision()
-    settings = Settings(epochs=2, batch_size=16, matmul_precision="medium")
+    settings = Settings(epochs=2, batch_size=16, threads=1, matmul_precision="medium")
     with pytest.raises(StopHereError):
         loop.fit(vae, vectors(), vectors(4), NEUTRAL, settings, stop, progress=True)
     assert torch.get_float32_matmul_precision() == before
+    assert torch.get_num_threads() == 2
     assert not vae.training
     fit = loop.fit(vae, vectors(), vectors(4), NEUTRAL, settings)
     assert fit.epochs == 2

@@ -129,8 +129,8 @@ def registry_list(name: str | None, as_json: bool) -> None:
         {
             "version": version.number,
             "aliases": ", ".join(version.aliases),
-            "elbo_nats": version.tags.get("elbo_nats", ""),
-            "active_units": version.tags.get("active_units", ""),
+            "elbo_nats": _number(version.tags.get("elbo_nats")),
+            "active_units": _number(version.tags.get("active_units")),
             "run_id": version.tags.get("run_id", ""),
         }
         for version in versions.list_versions(name or policy.name)
@@ -216,6 +216,11 @@ def _check_free(host: str, port: int) -> None:
             f"Cannot listen on {host}, port {port}: {error.strerror}. "
             "Choose another --port or --host."
         ) from error
+
+
+def _number(tag: str | None) -> float | None:
+    """None where somebody else registered the version."""
+    return None if tag is None else float(tag)
 
 
 def _model_folder(model: str | None) -> Path:
