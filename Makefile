@@ -16,6 +16,7 @@ ifdef RECIPE
 endif
 	@test -e mlruns/mlflow.db || test -n "$$MLFLOW_TRACKING_URI" || rm -f mlruns/registered.json  # the store is gone: register again
 	dvc repro
+	latentops report
 
 test: .venv check  ## set up, then checks and the whole test suite
 	pytest -n auto --cov --cov-report=term
@@ -50,6 +51,7 @@ bench: .venv scm  ## ratios: training step against plain PyTorch and pythae; the
 .venv/complete: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or later is needed, $$($(PYTHON) --version) found. Set PYTHON=python3.x" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
+	@echo 'installing the pinned packages: some minutes, nothing is printed meanwhile'
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 

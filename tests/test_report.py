@@ -210,10 +210,14 @@ def test_the_finding_names_every_rival_but_does_not_take_joined_features_for_our
 
 
 def test_the_margin_is_that_of_two_independent_shares():
-    first, second, examples = 0.9, 0.7, 400
+    first, second, examples = 0.9, 0.7, 400_000
     deviation = (scipy.stats.bernoulli(first).var() + scipy.stats.bernoulli(second).var()) ** 0.5
     half = scipy.stats.norm.ppf(0.975) * deviation / examples**0.5
     assert finding.margin(first, second, examples) == pytest.approx(half, rel=1e-4)
+
+
+def test_the_margin_of_few_examples_leaves_room_for_chance():
+    assert 0.05 < finding.margin(1.0, 1.0, examples=36) < 0.1
 
 
 def test_every_metric_has_a_title_and_hidden_ones_speak_for_themselves():

@@ -50,6 +50,7 @@ def test_scores_on_other_test_data_say_nothing() -> None:
     decision = decide(replace(CHAMPION, elbo_nats=-1.0, test_md5="b"), CHAMPION, POLICY)
     assert not decision.promote
     assert "cannot be compared" in decision.reasons[0]
+    assert "another registry.name" in decision.reasons[0]
 
 
 @pytest.mark.parametrize("elbo_nats", [math.nan, math.inf, -math.inf])

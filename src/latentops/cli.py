@@ -202,7 +202,7 @@ def ui(host: str, port: int) -> None:
     from latentops import store
 
     _check_free(host, port)
-    address = ["--host", host, "--port", str(port)]
+    address = ["--workers", "1", "--host", host, "--port", str(port)]  # one person looks
     command = ["mlflow", "ui", "--backend-store-uri", store.connect().uri, *address]
     os.execv(sys.executable, [sys.executable, "-m", *command])
 

@@ -49,7 +49,8 @@ def _losses(candidate: Scores, champion: Scores | None, policy: Settings) -> lis
     if candidate.test_md5 != champion.test_md5:
         return [
             "the scores cannot be compared: the test data has md5 "
-            f"{candidate.test_md5}, the champion's {champion.test_md5}"
+            f"{candidate.test_md5}, the champion's {champion.test_md5}. "
+            "Give models of other data another registry.name"
         ]
     loss_nats = champion.elbo_nats - candidate.elbo_nats
     if loss_nats > policy.max_elbo_loss_nats:
