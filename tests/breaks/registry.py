@@ -47,7 +47,7 @@ BREAKS = [
         "store.py",
         "os.replace(partial, database)",
         "pass",
-        "tests/test_tracking.py::test_a_kill_while_the_store_is_made_leaves_none_and_the_next_makes_it",
+        "tests/test_tracking.py::test_the_store_is_absolute_and_in_the_project_from_any_folder_below",
     ),
     (
         "tracking.py",
