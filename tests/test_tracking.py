@@ -299,6 +299,18 @@ def test_scores_of_a_run_that_the_store_has_lost_are_only_said(
 # The store
 
 
+def test_the_study_s_folder_is_part_of_the_project_and_any_name_can_be_a_project_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    project = tmp_path / "tune"
+    (project / "tune").mkdir(parents=True)
+    for folder in (project, project / "tune"):
+        (folder / "dvc.yaml").touch()
+        monkeypatch.chdir(folder)
+        assert store.project_root() == project
+
+
 def test_the_store_is_absolute_and_in_the_project_from_any_folder_below(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_database: Path
 ) -> None:

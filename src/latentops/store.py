@@ -103,12 +103,16 @@ def project_root() -> Path:
         return Path(root).resolve()
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").is_file() and folder.name != "tune":  # a part of the project
+        if _has_pipeline(folder) and not _has_pipeline(folder.parent):  # tune/ is part of one
             return folder
     raise StoreError(
         f"Neither {here} nor a folder above it holds dvc.yaml, so there is no project whose "
         "mlruns/ could be used. Go to the project, or set MLFLOW_TRACKING_URI."
     )
+
+
+def _has_pipeline(folder: Path) -> bool:
+    return (folder / "dvc.yaml").is_file()
 
 
 @contextmanager
