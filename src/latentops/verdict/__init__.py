@@ -1,0 +1,1 @@
+"""What the VAE is worth to a classifier: label budgets, cost, and inputs never seen."""
