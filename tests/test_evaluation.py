@@ -21,12 +21,12 @@ from latentops.elbo import Posterior
 from latentops.errors import DataError, NumericalError, SettingsError
 from latentops.evaluation import baselines
 from latentops.evaluation.evaluate import evaluate
-from latentops.evaluation.portion import Prepared, in_scope
 from latentops.evaluation.results import Evaluation
 from latentops.evaluation.settings import Settings
 from latentops.likelihoods import Multinomial
 from latentops.model import VAE
 from latentops.networks import bow, mlp
+from latentops.portion import Prepared, in_scope
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
 

@@ -32,10 +32,17 @@ DATA_PICTURE = Path("data/report.png")
 WEIGHTS = Path("model/weights.safetensors")
 MODEL_SETTINGS = Path("model/settings.json")
 RUN = Path("model/run.json")
+REPEATS = Path("model/repeats")
+REPEATS_LIST = Path("model/repeats/repeats.json")
+HELD_OUT_WEIGHTS = Path("model/repeats/held-out.safetensors")
+HEAD = Path("model/head.safetensors")
+HEAD_FACTS = Path("model/head.json")
 TRAIN_METRICS = Path("metrics/train.json")
 EVAL_METRICS = Path("metrics/eval.json")
 PROBES = Path("metrics/probes.json")
+VERDICT = Path("metrics/verdict.json")
 TRAINING_CURVE = Path("plots/training.csv")
+VERDICT_PLOTS = Path("plots/verdict")
 REPORT_PAGE = Path("reports/report.html")
 REPORT_TEXT = Path("reports/report.md")
 REGISTERED = Path("mlruns/registered.json")
@@ -43,8 +50,16 @@ STUDY_BEST = Path("tune/best.json")
 STUDY_TRIALS = Path("tune/trials.parquet")
 STUDY_PICTURE = Path("tune/rate_distortion.png")
 
-_WRITTEN_BY = {"data": "prepare", "model": "train", "tune": "tune/dvc.yaml:tune"}
+_WRITTEN_BY = {
+    "data": "prepare",
+    "model": "train",
+    "repeats": "repeat",
+    "tune": "tune/dvc.yaml:tune",
+}
 _WRITTEN_BY_FILE = {
+    HEAD: "head",
+    HEAD_FACTS: "head",
+    VERDICT: "verdict",
     TRAIN_METRICS: "train",
     TRAINING_CURVE: "train",
     EVAL_METRICS: "evaluate",
@@ -61,6 +76,11 @@ def table_path(split: Split) -> Path:
 def tensors_path(split: Split) -> Path:
     """What a model sees: images or CSR word counts, y and in_scope."""
     return Path(f"data/{split}.safetensors")
+
+
+def repeat_path(offset: int) -> Path:
+    """Weights of the model trained once more with `train.seed` + `offset`; from 1."""
+    return REPEATS / f"seed-{offset}.safetensors"
 
 
 class Schema(pydantic.BaseModel):
@@ -96,6 +116,30 @@ class Vocabulary(Schema):
     documents: int = 0
     words: bool = True
     characters: tuple[int, int] | None = None  # n-gram lengths inside words, or none
+
+
+class Repeat(Schema):
+    """One more training with the same settings and another seed."""
+
+    seed: int
+    file: str  # in the folder of repeats.json
+    train_seconds: float
+
+
+class HeldOut(Schema):
+    """A training without the rows of some classes, named by `Spec.classes`."""
+
+    classes_valid: tuple[str, ...]
+    classes_test: tuple[str, ...]
+    file: str
+    train_seconds: float
+
+
+class Repeats(Schema):
+    """model/repeats/repeats.json: the trainings beside the one that is shipped."""
+
+    seeds: tuple[Repeat, ...] = ()
+    held_out: HeldOut | None = None
 
 
 M = TypeVar("M", bound=pydantic.BaseModel)

@@ -15,7 +15,7 @@ import yaml
 from latentops.errors import SettingsError
 
 PARAMS = Path("params.yaml")
-SECTIONS = ("data", "model", "objective", "train", "evaluate", "registry", "tune")
+SECTIONS = ("data", "model", "objective", "train", "head", "evaluate", "registry", "tune")
 
 
 class Section(pydantic.BaseModel):

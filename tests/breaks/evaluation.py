@@ -45,9 +45,9 @@ BREAKS = [
         "tests/test_classification.py::test_a_head_that_did_not_converge_says_so",
     ),
     (
-        "evaluation/portion.py",
-        'rows = np.flatnonzero(arrays["in_scope"])',
-        'rows = np.arange(len(arrays["y"]))',
+        "portion.py",
+        "rows = np.flatnonzero(portion.in_scope)",
+        "rows = np.arange(len(portion))",
         "tests/test_evaluation.py::test_rows_out_of_scope_change_nothing",
     ),
     (

@@ -11,10 +11,10 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from threadpoolctl import threadpool_limits
 
-from latentops.evaluation.portion import Portion, encode
 from latentops.metrics import classification
 from latentops.metrics.classification import Features
 from latentops.model import VAE
+from latentops.portion import Portion, encode
 
 Transform = Callable[[Portion], Features]
 

@@ -12,12 +12,12 @@ from latentops.artifacts import Spec, Split, Vocabulary
 from latentops.elbo import Posterior
 from latentops.evaluation import baselines, gallery, scores, text
 from latentops.evaluation.baselines import FeatureSet, Probed
-from latentops.evaluation.portion import Portion, Prepared, encode, in_scope
 from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours
 from latentops.evaluation.scores import Scores
 from latentops.evaluation.settings import Settings
 from latentops.metrics import latent
 from latentops.model import VAE
+from latentops.portion import Portion, Prepared, encode, in_scope
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from latentops.artifacts import Spec
 from latentops.data.batches import Examples, in_batches
 from latentops.elbo import Posterior
 from latentops.errors import NumericalError
-from latentops.evaluation.portion import ROWS_AT_ONCE, Portion
 from latentops.evaluation.settings import Settings
 from latentops.metrics import bounds, latent
 from latentops.model import VAE
+from latentops.portion import ROWS_AT_ONCE, Portion
 
 Scores = dict[str, float]
 

@@ -5,10 +5,10 @@ import torch
 
 from latentops.artifacts import Spec, Vocabulary
 from latentops.evaluation.gallery import class_names, most_used
-from latentops.evaluation.portion import Portion
 from latentops.evaluation.results import Dimension, Neighbours
 from latentops.likelihoods import Multinomial
 from latentops.model import VAE
+from latentops.portion import Portion
 
 _TERMS = 8
 _STEP = 2.0  # prior standard deviations to either side

@@ -6,9 +6,9 @@ from latentops import artifacts, build, config
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
 from latentops.errors import exit_on_known_error
 from latentops.evaluation.evaluate import evaluate
-from latentops.evaluation.portion import Prepared
 from latentops.evaluation.results import Evaluation
 from latentops.evaluation.settings import Settings as EvaluateSettings
+from latentops.portion import Prepared
 from latentops.report import page
 from latentops.report.facts import Facts
 

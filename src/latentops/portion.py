@@ -1,4 +1,8 @@
-"""The rows of a split that are scored: as the model reads them, and as they are."""
+# ruff: noqa: N802, N815 - names end in their shape suffixes
+"""The rows of a split that are scored: as the model reads them, as they are, and as it codes them.
+
+Shape suffixes: N rows, Z latent dimensions, H units of the encoder's hidden layers.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,10 +17,11 @@ from latentops.artifacts import Arrays, Spec, Split, Vocabulary
 from latentops.data.batches import Examples, in_batches
 from latentops.elbo import Posterior
 from latentops.errors import DataError
-from latentops.metrics.classification import Features
 from latentops.model import VAE
 
 ROWS_AT_ONCE = 256
+
+Features = np.ndarray | scipy.sparse.csr_matrix  # [N, features]
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Portion:
-    """N rows of one split, all in scope."""
+    """N rows of one split."""
 
     examples: Examples  # every random choice made
     counts: scipy.sparse.csr_matrix | None  # [N, V]; none for images
     y: np.ndarray  # [N], -1: no label
+    in_scope: np.ndarray  # [N], bool
     table: pd.DataFrame
 
     def __len__(self) -> int:
@@ -44,6 +50,7 @@ class Portion:
             examples=self.examples.subset(torch.from_numpy(rows)),
             counts=None if self.counts is None else self.counts[rows],
             y=self.y[rows],
+            in_scope=self.in_scope[rows],
             table=self.table.iloc[rows].reset_index(drop=True),
         )
 
@@ -65,6 +72,25 @@ class Portion:
         return torch.cat(pixels).numpy()
 
 
+def whole(
+    split: Split,
+    prepared: Prepared,
+    spec: Spec,
+    vocabulary: Vocabulary,
+    model: build.Model,
+    seed: int,
+) -> Portion:
+    """Every row, in scope or not; `seed` binarizes dynamic images once."""
+    arrays = prepared.arrays
+    return Portion(
+        examples=build.examples(spec, vocabulary, arrays, model).frozen(seed),
+        counts=_counts(arrays, spec) if spec.kind == "counts" else None,
+        y=arrays["y"],
+        in_scope=arrays["in_scope"],
+        table=prepared.table,
+    )
+
+
 def in_scope(
     split: Split,
     prepared: Prepared,
@@ -73,22 +99,15 @@ def in_scope(
     model: build.Model,
     seed: int,
 ) -> Portion:
-    """The rows in scope; `seed` binarizes dynamic images once."""
-    arrays = prepared.arrays
-    rows = np.flatnonzero(arrays["in_scope"])
+    """The rows in scope, as `whole` has them."""
+    portion = whole(split, prepared, spec, vocabulary, model, seed)
+    rows = np.flatnonzero(portion.in_scope)
     if not len(rows):
         raise DataError(
             f"The {split} split of {spec.source!r} has no row in scope, so that nothing can be "
             "scored. Give it some, or cut another one in prepare."
         )
-    whole = Portion(
-        examples=build.examples(spec, vocabulary, arrays, model),
-        counts=_counts(arrays, spec) if spec.kind == "counts" else None,
-        y=arrays["y"],
-        table=prepared.table,
-    )
-    portion = whole.subset(rows)
-    return Portion(portion.examples.frozen(seed), portion.counts, portion.y, portion.table)
+    return portion.subset(rows)
 
 
 def _counts(arrays: Arrays, spec: Spec) -> scipy.sparse.csr_matrix:
@@ -102,4 +121,31 @@ def encode(vae: VAE, examples: Examples) -> Posterior:
     parts = [vae.encode(batch.input) for batch in in_batches(examples, ROWS_AT_ONCE)]
     return Posterior(
         torch.cat([part.mean for part in parts]), torch.cat([part.log_variance for part in parts])
+    )
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the encoder makes of N examples, float32."""
+
+    mean_NZ: np.ndarray
+    log_variance_NZ: np.ndarray
+    hidden_NH: np.ndarray  # every hidden layer after its activation, side by side; H may be 0
+
+    @property
+    def rate_nats_N(self) -> np.ndarray:
+        posterior = Posterior(
+            torch.from_numpy(self.mean_NZ), torch.from_numpy(self.log_variance_NZ)
+        )
+        return posterior.kl().sum(-1).numpy()
+
+
+@torch.no_grad()
+def read(vae: VAE, examples: Examples) -> Code:
+    """The code of every example; `vae` in evaluation mode."""
+    parts = [vae.read(batch.input) for batch in in_batches(examples, ROWS_AT_ONCE)]
+    return Code(
+        mean_NZ=torch.cat([part.posterior.mean for part in parts]).numpy(),
+        log_variance_NZ=torch.cat([part.posterior.log_variance for part in parts]).numpy(),
+        hidden_NH=torch.cat([part.hidden_BH for part in parts]).numpy(),
     )
