@@ -12,7 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PACKAGE = {
     "__init__.py": "",
-    "config.py": "class Section: pass\n",
+    "config.py": """
+import pydantic
+
+class Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+""",
     "maths/__init__.py": "",
     "maths/sums.py": "",
     "maths/products.py": "from latentops.maths import sums\n",
@@ -25,13 +30,14 @@ from latentops import config, tracking
 from latentops.maths import products
 
 class Settings(config.Section):
-    model_fields = {"model": int, "train": int}
+    model: dict
+    train: dict
 """,
     "stages/tune.py": """
 from latentops import config
 
 class Settings(config.Section):
-    model_fields = {"tune": int}
+    tune: dict
 """,
 }
 PIPELINE = """\
@@ -132,6 +138,24 @@ def test_rewriting_keeps_comments_data_and_everything_else(project: Path) -> Non
         "src/latentops/stages/__init__.py",
         "src/latentops/stages/tune.py",
     ]
+
+
+def test_of_a_section_that_ignores_the_rest_only_its_settings_are_params(project: Path) -> None:
+    (project / "src/latentops/stages/tune.py").write_text("""
+from latentops import config
+
+class Depth(config.Section):
+    model_config = {"extra": "ignore"}
+    depth: str
+    seed: int
+
+class Settings(config.Section):
+    evaluate: Depth
+    tune: dict
+""")
+    run(project)
+    study = yaml.safe_load((project / "tune/dvc.yaml").read_text())["stages"]["tune"]
+    assert study["params"] == ["evaluate.depth", "evaluate.seed", "tune"]
 
 
 def test_check_writes_nothing_and_is_silent_once_all_is_well(project: Path) -> None:

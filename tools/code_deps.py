@@ -1,8 +1,9 @@
 """Hold the code deps and params of every DVC stage to what its script imports and reads.
 
 DVC does not follow Python imports. Here an import edge is a cache edge: `deps` under src/ are the
-import closure of `latentops.stages.<script>` and `params` the fields of its `Settings`. Tracking
-is the one observer: no output depends on it, so neither it nor what only it reaches is a dep.
+import closure of `latentops.stages.<script>` and `params` the fields of its `Settings`, or of a
+section that ignores what it does not name the settings of that section. Tracking is the one
+observer: no output depends on it, so neither it nor what only it reaches is a dep.
 
     python tools/code_deps.py            rewrite dvc.yaml and tune/dvc.yaml, comments kept
     python tools/code_deps.py --check    print what would change; exit status 1 if anything would
@@ -59,8 +60,16 @@ def _file(module: str) -> Path:
 
 
 def params(script: str) -> list[str]:
-    """The sections of params.yaml that the module `script` reads."""
-    return list(importlib.import_module(script).Settings.model_fields)
+    """The sections of params.yaml that the module `script` reads; of some only a few settings."""
+    fields = importlib.import_module(script).Settings.model_fields
+    return [name for section, field in fields.items() for name in _read(section, field.annotation)]
+
+
+def _read(name: str, section: Any) -> list[str]:
+    """The section, or where its class ignores other settings only those that it names."""
+    if getattr(section, "model_config", {}).get("extra") == "ignore":
+        return [f"{name}.{setting}" for setting in section.model_fields]
+    return [name]
 
 
 def rewritten(text: str, graph: grimp.ImportGraph) -> str:
