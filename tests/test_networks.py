@@ -174,6 +174,30 @@ def test_the_document_decoder_starts_at_the_unigram() -> None:
     torch.testing.assert_close(decoder(torch.zeros(1, 3)).mean, shares[None])
 
 
+class TestRead:
+    def test_gives_the_posterior_of_encode_and_one_row_for_each_example(self, case: Case) -> None:
+        reading, posterior = case.vae.read(case.x), case.vae.encode(case.x)
+        assert torch.equal(reading.posterior.mean, posterior.mean)
+        assert torch.equal(reading.posterior.log_variance, posterior.log_variance)
+        activations = [isinstance(layer, nn.SiLU) for layer in case.vae.encoder.body]
+        assert reading.hidden_BH.shape[0] == 5
+        assert (reading.hidden_BH.shape[1] > 0) == any(activations)
+
+    def test_the_hidden_layers_of_documents_stand_side_by_side_after_their_activation(self) -> None:
+        vae, rows = bow_vae(activation="tanh", word_dropout=0.5).eval(), documents()
+        linear = vae.encoder.body[1]
+        first = (rows.to_dense() @ vae.encoder.bag.weight + vae.encoder.bag.bias).tanh()
+        second = (first @ linear.weight.T + linear.bias).tanh()
+        torch.testing.assert_close(vae.read(rows).hidden_BH, torch.cat([first, second], dim=1))
+
+    def test_the_hidden_layers_of_images_stand_side_by_side_after_their_activation(self) -> None:
+        vae, x = mlp_vae(activation="relu", hidden=(8, 6)), pixels()
+        one, _, other, _, _ = vae.encoder.body
+        first = (x.flatten(1) @ one.weight.T + one.bias).clamp(min=0)
+        second = (first @ other.weight.T + other.bias).clamp(min=0)
+        torch.testing.assert_close(vae.read(x).hidden_BH, torch.cat([first, second], dim=1))
+
+
 class TestWordDropout:
     def test_nothing_is_dropped_in_evaluation(self) -> None:
         vae = bow_vae(word_dropout=0.9)

@@ -17,8 +17,20 @@ class Output(NamedTuple):
     likelihood: Likelihood
 
 
+class Reading(NamedTuple):
+    """What the encoder makes of B examples: features for a classifier.
+
+    `hidden_BH` has every hidden layer after its activation, side by side; H is 0 without any.
+    """
+
+    posterior: Posterior
+    hidden_BH: Tensor
+
+
 class VAE(nn.Module):
     """`encoder(x, generator)` gives a Posterior and `decoder(z)` a Likelihood.
+
+    `encoder.read(x)` gives the Posterior and the hidden layers of the same pass.
 
     There is no loss here, and no random number but from the generator that the caller passes
     (torch's own where it is None).
@@ -34,6 +46,10 @@ class VAE(nn.Module):
         """The generator serves dropout: only in training mode."""
         posterior: Posterior = self.encoder(x, generator)
         return posterior
+
+    def read(self, x: Tensor) -> Reading:
+        """For a model in evaluation mode: no generator is asked for dropout."""
+        return Reading(*self.encoder.read(x))  # type: ignore[operator]
 
     def decode(self, z: Tensor) -> Likelihood:
         """For z [..., Z]."""

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latentops.elbo import Posterior
 from latentops.likelihoods import Multinomial
 from latentops.networks import layers
 
@@ -51,7 +50,7 @@ class Bag(nn.Module):
         return sums + self.bias
 
 
-class Encoder(nn.Module):
+class Encoder(layers.Encoder):
     """Weighted terms as CSR [B, V] to a posterior."""
 
     def __init__(self, terms: int, settings: Settings) -> None:
@@ -59,17 +58,16 @@ class Encoder(nn.Module):
         self.word_dropout = settings.word_dropout
         first, *rest = *settings.hidden, 2 * settings.latent
         self.bag = Bag(terms, first)
-        self.body = nn.Sequential()
         if rest:
             self.body.append(layers.activation(settings.activation))
             self.body.extend(layers.perceptron([first, *rest], settings.activation))
 
-    def forward(self, rows: Tensor, generator: torch.Generator | None = None) -> Posterior:
-        weights = rows.values()
+    def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        weights = x.values()
         if self.training and self.word_dropout > 0:
             weights = _dropped(weights, self.word_dropout, generator)
-        hidden = self.bag(rows.col_indices(), rows.crow_indices(), weights)
-        return layers.posterior(self.body(hidden))
+        entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
+        return entered
 
 
 class Decoder(nn.Module):

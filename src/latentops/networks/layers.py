@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Literal
 
 import pydantic
+import torch
 from torch import Tensor, nn
 
 from latentops.config import Section
@@ -30,6 +31,38 @@ class Common(Section):
     hidden: Widths = pydantic.Field((256,), description="widths of the encoder's hidden layers")
     decoder_hidden: Widths = pydantic.Field((), description="widths of the decoder's, if any")
     activation: Activation = "silu"
+
+
+class Encoder(nn.Module):
+    """Examples to a posterior: `enter`, the layers of `body`, then the two heads.
+
+    A network of one modality says what `enter` does and fills `body`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential()
+
+    def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """What the first layer of `body` reads, [B, D]; the generator serves dropout."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Posterior:
+        return posterior(self._through(self.enter(x, generator))[0])
+
+    def read(self, x: Tensor) -> tuple[Posterior, Tensor]:
+        """The posterior, and all hidden layers after their activation, side by side, [B, H]."""
+        entered_BD = self.enter(x, None)
+        heads, hidden = self._through(entered_BD)
+        return posterior(heads), torch.cat([entered_BD[:, :0], *hidden], dim=1)
+
+    def _through(self, values: Tensor) -> tuple[Tensor, list[Tensor]]:
+        hidden = []
+        for layer in self.body:
+            values = layer(values)
+            if isinstance(layer, tuple(_ACTIVATIONS.values())):
+                hidden.append(values)
+        return values, hidden
 
 
 def activation(name: Activation) -> nn.Module:

@@ -7,7 +7,6 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
-from latentops.elbo import Posterior
 from latentops.likelihoods import Bernoulli, DiscretizedLogistic
 from latentops.networks import layers
 
@@ -27,16 +26,16 @@ class Settings(layers.Common):
     )
 
 
-class Encoder(nn.Module):
+class Encoder(layers.Encoder):
     """Images [B, *shape] with values in [0, 1] to a posterior."""
 
     def __init__(self, shape: tuple[int, ...], settings: Settings) -> None:
         super().__init__()
         widths = [math.prod(shape), *settings.hidden, 2 * settings.latent]
-        self.body = layers.perceptron(widths, settings.activation)
+        self.body.extend(layers.perceptron(widths, settings.activation))
 
-    def forward(self, pixels: Tensor, generator: torch.Generator | None = None) -> Posterior:
-        return layers.posterior(self.body(pixels.flatten(1)))
+    def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        return x.flatten(1)
 
 
 class BernoulliDecoder(nn.Module):
