@@ -1,0 +1,275 @@
+# ruff: noqa: N802, N815 - names end in their shape suffixes
+"""The shipped classifier: one linear map of terms or pixels, of means and of hidden layers.
+
+Whatever it was fitted on (TF-IDF, LSA, PCA, means, joins of them) is folded into that map, so that
+a prediction needs these tensors, head.json and numpy. Beside the class it gives the strangeness of
+a row: how little it is like the rows of training.
+
+Shape suffixes: N rows, V terms, D pixels, Z latent dimensions, H hidden units, C classes, K classes
+that stand in training.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import scipy.sparse
+import scipy.special
+
+from latentops import artifacts
+from latentops.artifacts import Arrays, Schema
+from latentops.errors import ArtifactError
+
+Need = Literal["terms", "pixels", "mean", "hidden", "rate"]
+
+_INT8 = 127
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """N rows as a classifier reads them; what it does not need (`Classifier.needs`) may be None."""
+
+    terms_NV: scipy.sparse.csr_matrix | None = None  # data.weighting.tfidf
+    pixels_ND: np.ndarray | None = None  # as the model reads them
+    mean_NZ: np.ndarray | None = None
+    hidden_NH: np.ndarray | None = None
+    rate_nats_N: np.ndarray | None = None
+
+
+class Candidate(Schema):
+    """One feature set that was tried."""
+
+    features: str
+    classifier: str
+    inverse_penalty: float
+    join: float | None  # weight of the blocks after the first; None: a single block
+    accuracy: float | None  # of the rows that chose; None: nothing could be chosen
+    bytes: int  # of the numbers that a prediction needs, the encoder's included
+
+
+class Weighed(Schema):
+    """One signal of the detector: `weight` x (signal - `mean`) / `sd`, over validation in scope."""
+
+    weight: float
+    mean: float
+    sd: float
+
+
+class Detector(Schema):
+    """Strangeness is the sum of the weighed signals; a row above `threshold` is out of scope."""
+
+    signals: dict[str, Weighed]
+    threshold: float
+    refused: float  # share of the in-scope validation rows above the threshold
+    note: str  # what the weights were fitted on
+
+
+class HeadFile(Schema):
+    """model/head.json. Without a classifier `classes` is empty and `reason` says why."""
+
+    classes: tuple[str, ...] = ()  # as Spec.classes; logits have their order
+    reason: str = ""
+    absent: tuple[str, ...] = ()  # classes without a training row: never predicted
+    chosen: Candidate | None = None
+    chosen_by: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    train_rows: int = 0
+    temperature: float = 1.0
+    rounded_labels: float | None = None  # share of rows whose label int8 weights leave as it was
+    detector: Detector | None = None
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Weights in whole steps: `steps_VC` times `scale_C`, at most half a step from the original."""
+
+    steps_VC: np.ndarray  # int8
+    scale_C: np.ndarray  # float32
+
+    @classmethod
+    def of(cls, weights_VC: np.ndarray) -> Self:
+        """With the largest weight of each class at 127 steps."""
+        largest_C = np.abs(weights_VC).max(axis=0, initial=0.0)
+        scale_C = np.where(largest_C > 0, largest_C / _INT8, 1.0).astype(np.float32)
+        return cls(np.rint(weights_VC / scale_C).astype(np.int8), scale_C)
+
+    @cached_property
+    def weights_VC(self) -> np.ndarray:
+        return self.steps_VC.astype(np.float32) * self.scale_C
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the classifier says of N rows."""
+
+    label_N: np.ndarray  # indices of `Classifier.classes`
+    probability_N: np.ndarray  # of that label
+    strangeness_N: np.ndarray
+    out_of_scope_N: np.ndarray  # bool
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Tensors that a head does not read are None. `bias_C` is -inf for a class never predicted."""
+
+    head: HeadFile
+    bias_C: np.ndarray
+    terms: Rounded | None = None
+    pixels_DC: np.ndarray | None = None
+    mean_ZC: np.ndarray | None = None
+    hidden_HC: np.ndarray | None = None
+    centres_KZ: np.ndarray | None = None  # whitened class means of the means
+    whitening_ZZ: np.ndarray | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.head.classes
+
+    @property
+    def detector(self) -> Detector:
+        assert self.head.detector is not None, "a head with classes has a detector"
+        return self.head.detector
+
+    @property
+    def threshold(self) -> float:
+        return self.detector.threshold
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Which of the inputs it reads."""
+        signals = self.detector.signals
+        parts: dict[Need, bool] = {
+            "terms": self.terms is not None,
+            "pixels": self.pixels_DC is not None,
+            "mean": self.mean_ZC is not None or "mahalanobis" in signals,
+            "hidden": self.hidden_HC is not None,
+            "rate": "rate" in signals,
+        }
+        return frozenset(name for name, needed in parts.items() if needed)
+
+    @property
+    def needs_encoder(self) -> bool:
+        return not self.needs.isdisjoint({"mean", "hidden", "rate"})
+
+    def logits(self, inputs: Inputs) -> np.ndarray:
+        """[N, C], float32; -inf for a class never predicted."""
+        parts = [
+            given @ weights
+            for given, weights in (
+                (inputs.terms_NV, self.terms and self.terms.weights_VC),
+                (inputs.pixels_ND, self.pixels_DC),
+                (inputs.mean_NZ, self.mean_ZC),
+                (inputs.hidden_NH, self.hidden_HC),
+            )
+            if weights is not None
+        ]
+        return np.asarray(sum(parts, start=self.bias_C), dtype=np.float32)
+
+    def probabilities(self, logits_NC: np.ndarray) -> np.ndarray:
+        """[N, C]; each row sums to 1."""
+        return np.asarray(scipy.special.softmax(logits_NC / self.head.temperature, axis=1))
+
+    def strangeness(self, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+        """[N], higher for a row less like those of training; see `Detector`."""
+        total_N = np.zeros(len(logits_NC))
+        for name, part in self.detector.signals.items():
+            signal_N = SIGNALS[name](self, inputs, logits_NC)
+            total_N += part.weight * (signal_N - part.mean) / part.sd
+        return total_N
+
+    def judge(self, inputs: Inputs) -> Judgement:
+        logits_NC = self.logits(inputs)
+        strangeness_N = self.strangeness(inputs, logits_NC)
+        return Judgement(
+            label_N=logits_NC.argmax(axis=1),
+            probability_N=self.probabilities(logits_NC).max(axis=1),
+            strangeness_N=strangeness_N,
+            out_of_scope_N=strangeness_N > self.threshold,
+        )
+
+    def save(self, folder: Path) -> None:
+        """head.safetensors and head.json."""
+        artifacts.write_tensors(self._tensors(), folder / artifacts.HEAD.name)
+        artifacts.write_json(self.head, folder / artifacts.HEAD_FACTS.name)
+
+    def _tensors(self) -> Arrays:
+        named: Mapping[str, np.ndarray | None] = {
+            "bias": self.bias_C,
+            "terms": self.terms and self.terms.steps_VC,
+            "terms_scale": self.terms and self.terms.scale_C,
+            "pixels": self.pixels_DC,
+            "mean": self.mean_ZC,
+            "hidden": self.hidden_HC,
+            "centres": self.centres_KZ,
+            "whitening": self.whitening_ZZ,
+        }
+        return {name: array for name, array in named.items() if array is not None}
+
+
+def save_absence(reason: str, folder: Path) -> None:
+    """The files of a model without a classifier."""
+    artifacts.write_tensors({}, folder / artifacts.HEAD.name)
+    artifacts.write_json(HeadFile(reason=reason), folder / artifacts.HEAD_FACTS.name)
+
+
+def load(folder: Path) -> Classifier | None:
+    """The classifier that stands in `folder`; None where head.json says why there is none."""
+    head = artifacts.read_schema(HeadFile, folder / artifacts.HEAD_FACTS.name)
+    if not head.classes:
+        return None
+    tensors = artifacts.read_tensors(folder / artifacts.HEAD.name)
+    if "bias" not in tensors or len(tensors["bias"]) != len(head.classes):
+        raise ArtifactError(
+            f"{folder / artifacts.HEAD.name} does not belong to the {len(head.classes)} classes of "
+            "head.json beside it. Stage 'head' writes both: run `dvc repro head`."
+        )
+    terms = Rounded(tensors["terms"], tensors["terms_scale"]) if "terms" in tensors else None
+    return Classifier(
+        head=head,
+        bias_C=tensors["bias"],
+        terms=terms,
+        pixels_DC=tensors.get("pixels"),
+        mean_ZC=tensors.get("mean"),
+        hidden_HC=tensors.get("hidden"),
+        centres_KZ=tensors.get("centres"),
+        whitening_ZZ=tensors.get("whitening"),
+    )
+
+
+def _margin(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+    return -logits_NC.max(axis=1)
+
+
+def _rate(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+    """A row that the encoder knows nothing about stays near the prior."""
+    assert inputs.rate_nats_N is not None
+    return -inputs.rate_nats_N
+
+
+def _mahalanobis(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+    """Distance to the nearest class mean."""
+    assert inputs.mean_NZ is not None
+    assert classifier.whitening_ZZ is not None
+    assert classifier.centres_KZ is not None
+    return nearest_distance(inputs.mean_NZ @ classifier.whitening_ZZ, classifier.centres_KZ)
+
+
+def nearest_distance(rows_NZ: np.ndarray, centres_KZ: np.ndarray) -> np.ndarray:
+    """Euclidean, to the nearest centre, [N]."""
+    squares_NK = (
+        np.square(rows_NZ).sum(axis=1)[:, None]
+        - 2 * rows_NZ @ centres_KZ.T
+        + np.square(centres_KZ).sum(axis=1)
+    )
+    return np.asarray(np.sqrt(np.maximum(squares_NK.min(axis=1), 0)))
+
+
+Signal = Callable[[Classifier, Inputs, np.ndarray], np.ndarray]
+SIGNALS: dict[str, Signal] = {
+    "margin": _margin,
+    "rate": _rate,
+    "mahalanobis": _mahalanobis,
+}
