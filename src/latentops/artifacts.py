@@ -115,6 +115,7 @@ class Vocabulary(Schema):
     document_frequency: tuple[int, ...] = ()
     documents: int = 0
     words: bool = True
+    pairs: bool = False  # pairs of neighbouring words
     characters: tuple[int, int] | None = None  # n-gram lengths inside words, or none
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N815 - names end in their shape suffixes
 """The variational autoencoder: an encoder and a decoder that return distributions."""
 
 from typing import NamedTuple

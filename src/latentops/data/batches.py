@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, Self
 
+import scipy.sparse
 import torch
 from torch import Tensor
 
 from latentops.artifacts import Arrays, Vocabulary
+from latentops.data import weighting
 
 
 class Batch(NamedTuple):
@@ -207,11 +209,11 @@ def log1p_weighted(counts: Rows, scale: float) -> Rows:
 
 
 def tfidf_weighted(counts: Rows, vocabulary: Vocabulary, scale: float) -> Rows:
-    """(1 + log count) times the smoothed idf of scikit-learn, each row of length `scale`."""
-    frequency_V = torch.tensor(vocabulary.document_frequency, dtype=torch.float64)
-    idf_V = ((1 + vocabulary.documents) / (1 + frequency_V)).log() + 1
-    values = (1 + counts.values.double().log()) * idf_V[counts.columns.long()]
-    return _of_length(replace(counts, values=values.float()), scale)
+    """TF-IDF as `weighting.tfidf` gives it, times `scale`."""
+    shape = (len(counts), counts.width)
+    parts = (counts.values.numpy(), counts.columns.numpy(), counts.indptr.numpy())
+    weighted = weighting.tfidf(scipy.sparse.csr_matrix(parts, shape=shape), vocabulary)
+    return replace(counts, values=torch.from_numpy(weighted.data) * scale)
 
 
 def restricted(counts: Rows, columns: tuple[int, ...]) -> Rows:

@@ -1,0 +1,78 @@
+"""TF-IDF over terms of several kinds, the same for the encoder's input and for a classifier.
+
+Shape suffixes: N documents, V terms.
+"""
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+
+from latentops.artifacts import Vocabulary
+from latentops.data.vocabulary import NGRAM
+
+Kind = Literal["word", "pair", "ngram"]
+
+
+def kinds(vocabulary: Vocabulary) -> frozenset[Kind]:
+    """Those of which the vocabulary holds a term."""
+    return frozenset(_kind_of_each(vocabulary))
+
+
+def word_columns(vocabulary: Vocabulary) -> np.ndarray:
+    """The columns of single words, in order; int64."""
+    is_word = [kind == "word" for kind in _kind_of_each(vocabulary)]
+    return np.flatnonzero(np.array(is_word, dtype=bool))
+
+
+def only(vocabulary: Vocabulary, columns: np.ndarray) -> Vocabulary:
+    """The vocabulary of counts of which only those columns, in order, are left; no target."""
+    chosen = columns.tolist()
+    return vocabulary.model_copy(
+        update={
+            "terms": tuple(vocabulary.terms[column] for column in chosen),
+            "document_frequency": tuple(vocabulary.document_frequency[column] for column in chosen),
+            "target": (),
+        }
+    )
+
+
+def tfidf(counts: scipy.sparse.csr_matrix, vocabulary: Vocabulary) -> scipy.sparse.csr_matrix:
+    """(1 + log count) times the smoothed idf of scikit-learn: float32 [N, V], laid out as `counts`.
+
+    Each row has length 1. Where there are n-grams beside words, words and pairs together have a
+    squared length of 1/2 and n-grams too: however many n-grams a word has, they say half of it. A
+    row of one of the two groups only has just its half.
+    """
+    idf_V, group_V, groups = _weights(vocabulary)
+    values = (1 + np.log(counts.data, dtype=np.float64)) * idf_V[counts.indices]
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    part = rows * groups + group_V[counts.indices]  # the row and the group of each value
+    squared_lengths = np.bincount(part, weights=np.square(values))
+    values /= np.sqrt(groups * squared_lengths[part])
+    parts = (values.astype(np.float32), counts.indices, counts.indptr)
+    return scipy.sparse.csr_matrix(parts, shape=counts.shape)
+
+
+@lru_cache(maxsize=4)
+def _weights(vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray, int]:
+    """Of each term its idf and its group, [V]; and how many groups there are, 1 or 2."""
+    frequency_V = np.array(vocabulary.document_frequency, dtype=np.float64)
+    idf_V = np.log((1 + vocabulary.documents) / (1 + frequency_V)) + 1
+    is_ngram_V = np.array([kind == "ngram" for kind in _kind_of_each(vocabulary)], dtype=np.int64)
+    if is_ngram_V.all() or not is_ngram_V.any():
+        return idf_V, np.zeros_like(is_ngram_V), 1
+    return idf_V, is_ngram_V, 2
+
+
+@lru_cache(maxsize=4)
+def _kind_of_each(vocabulary: Vocabulary) -> tuple[Kind, ...]:
+    return tuple(_kind(term, vocabulary) for term in vocabulary.terms)
+
+
+def _kind(term: str, vocabulary: Vocabulary) -> Kind:
+    """The terms of ready counts may be of any form: they are words."""
+    if vocabulary.characters is not None and term.startswith(NGRAM):
+        return "ngram"
+    return "pair" if vocabulary.pairs and " " in term else "word"
