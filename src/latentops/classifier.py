@@ -23,6 +23,7 @@ from latentops import artifacts
 from latentops.artifacts import Arrays, Schema
 from latentops.errors import ArtifactError
 
+Matrix = np.ndarray | scipy.sparse.csr_matrix
 Need = Literal["terms", "pixels", "mean", "hidden", "rate"]
 
 _INT8 = 127
@@ -98,7 +99,7 @@ class Rounded:
 
     @cached_property
     def weights_VC(self) -> np.ndarray:
-        return self.steps_VC.astype(np.float32) * self.scale_C
+        return np.asarray(self.steps_VC * self.scale_C, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -156,16 +157,15 @@ class Classifier:
 
     def logits(self, inputs: Inputs) -> np.ndarray:
         """[N, C], float32; -inf for a class never predicted."""
-        parts = [
-            given @ weights
-            for given, weights in (
-                (inputs.terms_NV, self.terms and self.terms.weights_VC),
-                (inputs.pixels_ND, self.pixels_DC),
-                (inputs.mean_NZ, self.mean_ZC),
-                (inputs.hidden_NH, self.hidden_HC),
-            )
-            if weights is not None
-        ]
+        given: tuple[tuple[Matrix | None, np.ndarray | None], ...] = (
+            (inputs.terms_NV, None if self.terms is None else self.terms.weights_VC),
+            (inputs.pixels_ND, self.pixels_DC),
+            (inputs.mean_NZ, self.mean_ZC),
+            (inputs.hidden_NH, self.hidden_HC),
+        )
+        read = [(rows, weights) for rows, weights in given if weights is not None]
+        assert all(rows is not None for rows, _ in read), f"this head needs {sorted(self.needs)}"
+        parts = [np.asarray(rows @ weights) for rows, weights in read if rows is not None]
         return np.asarray(sum(parts, start=self.bias_C), dtype=np.float32)
 
     def probabilities(self, logits_NC: np.ndarray) -> np.ndarray:
@@ -198,8 +198,8 @@ class Classifier:
     def _tensors(self) -> Arrays:
         named: Mapping[str, np.ndarray | None] = {
             "bias": self.bias_C,
-            "terms": self.terms and self.terms.steps_VC,
-            "terms_scale": self.terms and self.terms.scale_C,
+            "terms": None if self.terms is None else self.terms.steps_VC,
+            "terms_scale": None if self.terms is None else self.terms.scale_C,
             "pixels": self.pixels_DC,
             "mean": self.mean_ZC,
             "hidden": self.hidden_HC,
@@ -240,7 +240,7 @@ def load(folder: Path) -> Classifier | None:
 
 
 def _margin(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
-    return -logits_NC.max(axis=1)
+    return np.asarray(-logits_NC.max(axis=1))
 
 
 def _rate(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
