@@ -1,15 +1,25 @@
 """Raw input to answers, against the model itself and closed forms."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_model import COUNTS, IMAGES, TEXTS, VOCABULARY, model_settings, write_project
+from tiny_model import (
+    CLASSES,
+    COUNTS,
+    IMAGES,
+    TEXTS,
+    VOCABULARY,
+    model_settings,
+    write_project,
+)
 
-from latentops import build, inference
+from latentops import artifacts, build, inference
 from latentops.artifacts import Spec
+from latentops.classifier import Classifier, save_absence
 from latentops.data import vocabulary
 from latentops.data.batches import in_batches
 from latentops.elbo import terms
@@ -100,6 +110,74 @@ def test_black_and_white_images_come_as_files_hold_them(tmp_path: Path) -> None:
         images.encode(LEVELS)
 
 
+# Classify
+
+
+def test_the_label_is_that_of_the_linear_map_of_terms_and_means(texts: Predictor) -> None:
+    """Against the products written out: TF-IDF by scikit-learn's formula, softmax by hand."""
+    found = table(texts.classify(TEXTS))
+    assert isinstance(texts.head, Classifier)
+    assert texts.head.terms is not None
+    counts = vocabulary.count(TEXTS, VOCABULARY).toarray()
+    idf_V = np.log((1 + 3) / (1 + np.array(VOCABULARY.document_frequency))) + 1
+    weighted_NV = np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0) * idf_V
+    tfidf_NV = weighted_NV / np.linalg.norm(weighted_NV, axis=1, keepdims=True)
+    mean_NZ = texts.encode(TEXTS).to_numpy()
+    logits_NC = (
+        tfidf_NV @ texts.head.terms.weights_VC + mean_NZ @ texts.head.mean_ZC + texts.head.bias_C
+    )
+    share_NC = np.exp(logits_NC) / np.exp(logits_NC).sum(1, keepdims=True)
+    with torch.no_grad():
+        (batch,) = texts._read(TEXTS, seed=0)
+        rate_nats_N = texts.vae.encode(batch.input).kl().sum(-1).numpy()
+    strangeness_N = (0.5 - logits_NC.max(1)) / 0.5 + 0.1 * (1 - rate_nats_N)
+    assert found["label"].tolist() == [CLASSES[index] for index in logits_NC.argmax(1)]
+    np.testing.assert_allclose(found["probability"], share_NC.max(1), rtol=1e-5)
+    np.testing.assert_allclose(found["out_of_scope_score"], strangeness_N, rtol=1e-4, atol=1e-5)
+    assert found["out_of_scope"].tolist() == (strangeness_N > 2).tolist()
+    assert found["out_of_scope"].nunique() == 2, "the threshold parts them"
+
+
+def test_images_are_classified_from_their_shares(images: Predictor) -> None:
+    found = table(images.classify(LEVELS))
+    assert isinstance(images.head, Classifier)
+    pixels_ND = LEVELS.reshape(2, 6) / 255
+    mean_NZ = images.encode(LEVELS).to_numpy()
+    logits_NC = (
+        pixels_ND @ images.head.pixels_DC + mean_NZ @ images.head.mean_ZC + images.head.bias_C
+    )
+    assert found["label"].tolist() == [CLASSES[index] for index in logits_NC.argmax(1)]
+
+
+def test_a_head_on_terms_alone_asks_nothing_of_the_encoder(texts: Predictor) -> None:
+    assert isinstance(texts.head, Classifier)
+    margin = {"margin": texts.head.detector.signals["margin"]}
+    detector = texts.head.detector.model_copy(update={"signals": margin})
+    facts = texts.head.head.model_copy(update={"detector": detector})
+    texts.head = dataclasses.replace(texts.head, head=facts, mean_ZC=None)
+    texts.vae = torch.nn.Module()  # without an encoder
+    assert len(table(texts.classify(TEXTS))) == 3
+
+
+def test_a_model_without_classes_says_why_it_cannot_classify(tmp_path: Path) -> None:
+    predictor_of(COUNTS, tmp_path)
+    save_absence("the training rows have no labels.", tmp_path / "model")
+    predictor = Predictor.from_folder(tmp_path / "model")
+    with pytest.raises(DataError, match="cannot classify: the training rows have no labels"):
+        predictor.classify(TEXTS)
+
+
+def test_a_folder_from_before_classifiers_does_all_but_classify(tmp_path: Path) -> None:
+    predictor_of(COUNTS, tmp_path)
+    for path in inference.HEAD_FILES:
+        (tmp_path / "model" / path.name).unlink()
+    predictor = Predictor.from_folder(tmp_path / "model")
+    for task in ("encode", "reconstruct", "generate", "score"):
+        assert len(predictor.predict(TEXTS, task)) in (1, 3)
+    with pytest.raises(DataError, match=r"before models had a classifier.*`dvc repro`"):
+        predictor.classify(TEXTS)
+
+
 # Score
 
 
@@ -127,7 +205,7 @@ def test_a_text_without_known_words_costs_its_rate_alone(texts: Predictor) -> No
 
 
 @pytest.mark.parametrize("spec", [COUNTS, IMAGES], ids=["texts", "images"])
-@pytest.mark.parametrize("task", ["encode", "score"])
+@pytest.mark.parametrize("task", ["classify", "encode", "score"])
 def test_the_other_rows_change_nothing(
     spec: Spec, task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,8 +215,8 @@ def test_the_other_rows_change_nothing(
     alone = pd.concat([table(predictor.predict([row], task)) for row in raw], ignore_index=True)
     monkeypatch.setattr(inference, "_BATCH", 2)
     in_twos = table(predictor.predict(raw, task))
-    np.testing.assert_allclose(alone, together, rtol=1e-5)
-    np.testing.assert_allclose(in_twos, together, rtol=1e-5)
+    pd.testing.assert_frame_equal(alone, together, rtol=1e-5)
+    pd.testing.assert_frame_equal(in_twos, together, rtol=1e-5)
 
 
 # Reconstruct and generate
@@ -217,7 +295,7 @@ def test_grey_images_are_made_binary_by_chance_of_the_seed(tmp_path: Path) -> No
     ],
 )
 def test_what_is_no_text_is_named(texts: Predictor, raw: inference.Raw, said: str) -> None:
-    for task in ("encode", "reconstruct", "score"):
+    for task in ("classify", "encode", "reconstruct", "score"):
         with pytest.raises(DataError, match=said):
             texts.predict(raw, task)
 
@@ -252,13 +330,14 @@ def test_grey_levels_do_not_fit_a_model_of_binary_pixels(tmp_path: Path) -> None
 
 
 def test_a_task_and_a_count_that_do_not_exist(texts: Predictor) -> None:
-    with pytest.raises(DataError, match=r"encode, reconstruct, generate, score\. Got 'embed'"):
+    listed = r"classify, encode, reconstruct, generate, score\. Got 'embed'"
+    with pytest.raises(DataError, match=listed):
         texts.predict(TEXTS, "embed")
     with pytest.raises(DataError, match="at least 1"):
         texts.generate(0)
 
 
-@pytest.mark.parametrize("name", [path.name for path in inference.FILES])
+@pytest.mark.parametrize("name", [path.name for path in (*inference.FILES, artifacts.HEAD)])
 def test_a_folder_with_a_file_missing_or_damaged_is_refused(tmp_path: Path, name: str) -> None:
     predictor_of(COUNTS, tmp_path)
     (tmp_path / "model" / name).write_bytes(b"junk")

@@ -15,9 +15,10 @@ import grimp
 import mlflow
 import pytest
 from mlflow import MlflowClient
-from tiny_model import IMAGES, write_project, write_scores
+from tiny_model import COUNTS, IMAGES, head, write_project, write_scores
 
 from latentops import store
+from latentops.classifier import save_absence
 from latentops.errors import ArtifactError, StoreError
 from latentops.registry import candidate, fetch, lineage, package, versions
 from latentops.registry.register import register
@@ -124,7 +125,7 @@ import mlflow, numpy, pandas
 texts = mlflow.pyfunc.load_model("models:/tiny@champion")
 images = mlflow.pyfunc.load_model("models:/tiny-images@champion")
 shapes = {}
-for task in ("encode", "reconstruct", "generate", "score"):
+for task in ("classify", "encode", "reconstruct", "generate", "score"):
     params = {"task": task, "n": 4, "seed": 1}
     shapes[task] = [
         texts.predict(["an utterance", "turn on"], params=params).shape,
@@ -152,6 +153,7 @@ def test_the_champion_loads_in_a_new_process_with_pickles_refused_and_nothing_to
     )
     assert said.stderr == ""
     assert json.loads(said.stdout) == {
+        "classify": [[2, 4], [1, 4], [2, 4]],
         "encode": [[2, 3], [1, 3], [2, 3]],
         "reconstruct": [[2, 1], [1, 1], [2, 1, 3, 2]],
         "generate": [[4, 2], [4, 2], [4, 1, 3, 2]],
@@ -187,11 +189,14 @@ def append(path: str) -> Callable[[], object]:
         append("src/prepare.py"),
         append("src/train.py"),
         append("src/loop.py"),
+        append("src/head.py"),
         append("data/train.safetensors"),
         append("data/valid.safetensors"),
         append("data/test.safetensors"),
         append("data/vocabulary.json"),
         lambda: write_project(Path(), seed=1),
+        lambda: head(COUNTS, seed=1).save(Path("model")),
+        lambda: save_absence("none", Path("model")),
         lambda: Path("model/settings.json").write_text('{"model": {"latent": 3}}'),
     ],
 )
@@ -311,7 +316,7 @@ def test_a_full_disk_is_one_line_and_registers_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def stored() -> list[Path]:
-        return list(Path("mlruns/artifacts").rglob("*.safetensors"))
+        return list(Path("mlruns/artifacts").rglob("weights.safetensors"))
 
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_model_artifacts", full)

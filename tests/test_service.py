@@ -15,6 +15,7 @@ from tiny_model import COUNTS, IMAGES, TEXTS, write_project
 
 from latentops import inference, service
 from latentops.artifacts import Spec
+from latentops.classifier import save_absence
 from latentops.errors import ArtifactError
 from latentops.inference import Predictor
 
@@ -63,10 +64,13 @@ def test_it_says_that_it_lives_and_what_it_serves(texts: tuple[httpx.Client, Pre
         "source": "tiny-texts",
         "synthetic": True,
         "licence": "",
+        "classes": ["light", "music"],
+        "features": "tfidf+vae",
+        "out_of_scope_threshold": 2.0,
     }
 
 
-@pytest.mark.parametrize("task", ["encode", "reconstruct", "score"])
+@pytest.mark.parametrize("task", ["classify", "encode", "reconstruct", "score"])
 def test_texts_get_what_the_predictor_gives(
     texts: tuple[httpx.Client, Predictor], task: str
 ) -> None:
@@ -80,7 +84,7 @@ def test_texts_get_what_the_predictor_gives(
     )
 
 
-@pytest.mark.parametrize("task", ["encode", "reconstruct", "score"])
+@pytest.mark.parametrize("task", ["classify", "encode", "reconstruct", "score"])
 def test_whole_grey_levels_stay_whole_on_the_way(
     images: tuple[httpx.Client, Predictor], task: str
 ) -> None:
@@ -89,11 +93,23 @@ def test_whole_grey_levels_stay_whole_on_the_way(
     results = client.post(f"/v1/{task}", json={"inputs": levels.tolist()}).json()["results"]
     shares = client.post(f"/v1/{task}", json={"inputs": (levels / 255).tolist()}).json()["results"]
     expected = predictor.predict(levels, task)
-    if isinstance(expected, pd.DataFrame):
-        results = pd.DataFrame(results).to_numpy()
-        shares = pd.DataFrame(shares).to_numpy()
-    np.testing.assert_allclose(results, expected, rtol=1e-6)
-    np.testing.assert_allclose(shares, expected, rtol=1e-6)
+    for answers in (results, shares):
+        if isinstance(expected, pd.DataFrame):
+            found = pd.DataFrame(answers)
+            pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-6)
+        else:
+            np.testing.assert_allclose(answers, expected, rtol=1e-6)
+
+
+def test_a_service_without_a_classifier_says_so(tmp_path: Path) -> None:
+    folder = folder_of(COUNTS, tmp_path)
+    save_absence("the training rows have no labels.", folder)
+    with served(folder) as (client, _):
+        about = client.get("/v1/model").json()
+        assert (about["classes"], about["features"]) == ([], None)
+        refused = client.post("/v1/classify", json={"inputs": TEXTS})
+    assert refused.status_code == 422
+    assert "have no labels" in refused.json()["detail"]
 
 
 def test_generation_follows_n_and_seed(

@@ -1,4 +1,4 @@
-"""Raw utterances or images in, one of four tasks out: what a registered model and the service do.
+"""Raw utterances or images in, one of five tasks out: what a registered model and the service do.
 
 Shape suffixes: N examples, B rows of a batch, K samples, Z latent dimensions, W target words.
 """
@@ -11,23 +11,28 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse
 import torch
 from torch import Tensor
 
-from latentops import artifacts, build
+from latentops import artifacts, build, classifier, portion
 from latentops.artifacts import Arrays, Spec, Vocabulary
+from latentops.classifier import Classifier, HeadFile
 from latentops.data import vocabulary as counting
 from latentops.data.batches import Batch, Examples, in_batches
 from latentops.errors import DataError
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 
-Task = Literal["encode", "reconstruct", "generate", "score"]
+Task = Literal["classify", "encode", "reconstruct", "generate", "score"]
 Raw = npt.ArrayLike | pd.DataFrame | pd.Series
 Result = pd.DataFrame | np.ndarray
 
 FILES = (artifacts.WEIGHTS, artifacts.MODEL_SETTINGS, artifacts.SPEC, artifacts.VOCABULARY)
 """A model folder holds files of these names."""
+
+HEAD_FILES = (artifacts.HEAD, artifacts.HEAD_FACTS)
+"""And of these, unless it was made before models had a classifier."""
 
 TOP_WORDS = 10
 DOCUMENT_WORDS = 12
@@ -45,9 +50,18 @@ class Predictor:
     chance. Raises DataError for anything else.
     """
 
-    def __init__(self, vae: VAE, spec: Spec, vocabulary: Vocabulary, settings: build.Model) -> None:
+    def __init__(
+        self,
+        vae: VAE,
+        spec: Spec,
+        vocabulary: Vocabulary,
+        settings: build.Model,
+        head: Classifier | str,
+    ) -> None:
+        """`head` is the classifier, or a sentence on why there is none."""
         self.vae = vae
         self.spec = spec
+        self.head = head
         self._vocabulary = vocabulary
         self._settings = settings
         self._words_W = np.array([vocabulary.terms[column] for column in vocabulary.target])
@@ -60,10 +74,13 @@ class Predictor:
             artifacts.read_schema(Vocabulary, vocabulary),
             build.read_settings(settings),
         )
-        return cls(build.load_model(*parts, artifacts.read_tensors(weights)), *parts)
+        vae = build.load_model(*parts, artifacts.read_tensors(weights))
+        return cls(vae, *parts, _head(folder))
 
     def predict(self, raw: Raw, task: str = "encode", n: int = 1, seed: int = 0) -> Result:
         """`n` is read by generate alone, which does not read `raw`."""
+        if task == "classify":
+            return self.classify(raw, seed)
         if task == "encode":
             return self.encode(raw, seed)
         if task == "reconstruct":
@@ -73,6 +90,42 @@ class Predictor:
         if task == "score":
             return self.score(raw, seed)
         raise DataError(f"task should be one of {', '.join(get_args(Task))}. Got {task!r}.")
+
+    @torch.inference_mode()
+    def classify(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
+        """Columns label, probability (of that label), out_of_scope and out_of_scope_score.
+
+        The score is higher for an input less like those of training, and out of scope above the
+        threshold of the classifier's detector. Raises DataError where the model has no classifier.
+        """
+        if isinstance(self.head, str):
+            raise DataError(f"This model cannot classify: {self.head}")
+        arrays = self._arrays(raw)
+        examples = self._examples(arrays).frozen(seed)
+        counts = self._counts(arrays) if self.spec.kind == "counts" else None
+        starts = range(0, len(examples), _BATCH)
+        parts = [self._judged(self.head, examples, counts, start) for start in starts]
+        return pd.concat(parts, ignore_index=True)
+
+    def _judged(
+        self,
+        head: Classifier,
+        examples: Examples,
+        counts: scipy.sparse.csr_matrix | None,
+        start: int,
+    ) -> pd.DataFrame:
+        rows = torch.arange(start, min(start + _BATCH, len(examples)))
+        some = None if counts is None else counts[rows.numpy()]
+        given = portion.inputs(head, self.vae, examples.subset(rows), some, self._vocabulary)
+        judged = head.judge(given)
+        return pd.DataFrame(
+            {
+                "label": [head.classes[index] for index in judged.label_N],
+                "probability": judged.probability_N.astype(np.float32),
+                "out_of_scope": judged.out_of_scope_N,
+                "out_of_scope_score": judged.strangeness_N.astype(np.float32),
+            }
+        )
 
     @torch.inference_mode()
     def encode(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
@@ -112,15 +165,21 @@ class Predictor:
         return log_prob_B - posterior.kl().sum(-1)
 
     def _read(self, raw: Raw, seed: int) -> Iterator[Batch]:
-        return in_batches(self._examples(raw).frozen(seed), _BATCH)
+        return in_batches(self._examples(self._arrays(raw)).frozen(seed), _BATCH)
 
-    def _examples(self, raw: Raw) -> Examples:
-        arrays = (
-            {"x": _pixels(raw, self.spec)}
-            if self.spec.kind == "image"
-            else _counts(_texts(raw), self._vocabulary)
-        )
+    def _arrays(self, raw: Raw) -> Arrays:
+        if self.spec.kind == "image":
+            return {"x": _pixels(raw, self.spec)}
+        counts = counting.count(_texts(raw), self._vocabulary)
+        return {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
+
+    def _examples(self, arrays: Arrays) -> Examples:
         return build.examples(self.spec, self._vocabulary, arrays, self._settings)
+
+    def _counts(self, arrays: Arrays) -> scipy.sparse.csr_matrix:
+        parts = (arrays["counts"], arrays["indices"], arrays["indptr"])
+        shape = len(arrays["indptr"]) - 1, self.spec.shape[0]
+        return scipy.sparse.csr_matrix(parts, shape=shape)
 
     def _shown(self, likelihood: Likelihood) -> Result:
         if self.spec.kind == "image":
@@ -142,8 +201,15 @@ class Predictor:
 def export(project: Path, folder: Path) -> None:
     """Copy the files of a trained model into a model folder, which needs nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in FILES:
+    for path in (*FILES, *HEAD_FILES):
         shutil.copyfile(project / path, folder / path.name)
+
+
+def _head(folder: Path) -> Classifier | str:
+    facts = folder / artifacts.HEAD_FACTS.name
+    if not facts.exists():
+        return "it was made before models had a classifier. Register it again: `dvc repro`."
+    return classifier.load(folder) or artifacts.read_schema(HeadFile, facts).reason
 
 
 def _seeded(seed: int) -> torch.Generator:
@@ -153,11 +219,6 @@ def _seeded(seed: int) -> torch.Generator:
 def _joined(parts: list[Result]) -> Result:
     tables = [part for part in parts if isinstance(part, pd.DataFrame)]
     return pd.concat(tables, ignore_index=True) if tables else np.concatenate(parts)
-
-
-def _counts(texts: list[str], vocabulary: Vocabulary) -> Arrays:
-    counts = counting.count(texts, vocabulary)
-    return {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
 
 
 def _texts(raw: Raw) -> list[str]:

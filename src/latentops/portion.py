@@ -14,6 +14,8 @@ import torch
 
 from latentops import build
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
+from latentops.classifier import Classifier, Inputs
+from latentops.data import weighting
 from latentops.data.batches import Examples, in_batches
 from latentops.elbo import Posterior
 from latentops.errors import DataError
@@ -68,8 +70,7 @@ class Portion:
         """What a baseline reads: counts [N, V], or the pixels that the model reads, [N, D]."""
         if self.counts is not None:
             return self.counts
-        pixels = [batch.input.flatten(1) for batch in in_batches(self.examples, ROWS_AT_ONCE)]
-        return torch.cat(pixels).numpy()
+        return _pixels(self.examples)
 
 
 def whole(
@@ -110,6 +111,11 @@ def in_scope(
     return portion.subset(rows)
 
 
+def _pixels(examples: Examples) -> np.ndarray:
+    batches = in_batches(examples, ROWS_AT_ONCE)
+    return torch.cat([batch.input.flatten(1) for batch in batches]).numpy()
+
+
 def _counts(arrays: Arrays, spec: Spec) -> scipy.sparse.csr_matrix:
     parts = (arrays["counts"].astype(np.float32), arrays["indices"], arrays["indptr"])
     return scipy.sparse.csr_matrix(parts, shape=(len(arrays["y"]), spec.shape[0]))
@@ -148,4 +154,25 @@ def read(vae: VAE, examples: Examples) -> Code:
         mean_NZ=torch.cat([part.posterior.mean for part in parts]).numpy(),
         log_variance_NZ=torch.cat([part.posterior.log_variance for part in parts]).numpy(),
         hidden_NH=torch.cat([part.hidden_BH for part in parts]).numpy(),
+    )
+
+
+def inputs(
+    classifier: Classifier,
+    vae: VAE,
+    examples: Examples,
+    counts: scipy.sparse.csr_matrix | None,
+    vocabulary: Vocabulary,
+) -> Inputs:
+    """What the classifier needs of these examples and no more: it may do without the encoder."""
+    needs = classifier.needs
+    code = read(vae, examples) if classifier.needs_encoder else None
+    return Inputs(
+        terms_NV=weighting.tfidf(counts, vocabulary)
+        if counts is not None and "terms" in needs
+        else None,
+        pixels_ND=_pixels(examples) if "pixels" in needs else None,
+        mean_NZ=code.mean_NZ if code else None,
+        hidden_NH=code.hidden_NH if code else None,
+        rate_nats_N=code.rate_nats_N if code else None,
     )

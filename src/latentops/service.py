@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from latentops.classifier import Classifier
 from latentops.errors import DataError
 from latentops.inference import Predictor, Result
 
@@ -46,7 +47,7 @@ class Answer(BaseModel):
 
 
 class About(BaseModel):
-    """What the model reads, and what it was trained on."""
+    """What the model reads, what it was trained on, and what its classifier tells apart."""
 
     kind: str
     shape: tuple[int, ...]
@@ -54,6 +55,9 @@ class About(BaseModel):
     source: str
     synthetic: bool
     licence: str
+    classes: tuple[str, ...]  # none: it cannot classify
+    features: str | None  # that its classifier was fitted on
+    out_of_scope_threshold: float | None  # a score above it is out of scope
 
 
 def create_app(folder: Path) -> FastAPI:
@@ -69,8 +73,11 @@ def create_app(folder: Path) -> FastAPI:
 
     @app.get("/v1/model")
     def model() -> About:
-        spec = predictor.spec.model_dump(include=set(About.model_fields))
-        return About(latent=predictor.vae.latent, **spec)
+        return _about(predictor)
+
+    @app.post("/v1/classify")
+    def classify(body: Examples) -> Answer:
+        return _answer(predictor.classify(body.inputs, body.seed))
 
     @app.post("/v1/encode")
     def encode(body: Examples) -> Answer:
@@ -94,6 +101,18 @@ def create_app(folder: Path) -> FastAPI:
 def serve(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Answer until interrupted; other machines reach it only at another `host`."""
     uvicorn.run(create_app(folder), host=host, port=port)
+
+
+def _about(predictor: Predictor) -> About:
+    spec = predictor.spec.model_dump(include=set(About.model_fields) - {"classes"})
+    head = predictor.head if isinstance(predictor.head, Classifier) else None
+    return About(
+        latent=predictor.vae.latent,
+        classes=head.classes if head else (),
+        features=head.head.chosen.features if head and head.head.chosen else None,
+        out_of_scope_threshold=head.threshold if head else None,
+        **spec,
+    )
 
 
 def _answer(result: Result) -> Answer:

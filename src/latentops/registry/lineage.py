@@ -5,7 +5,7 @@ All of it is read from the project's files, in the folder that holds dvc.yaml.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from latentops import artifacts, provenance
 
@@ -16,7 +16,7 @@ DATA = (
     artifacts.tensors_path("valid"),
     artifacts.tensors_path("test"),
 )
-MADE_BY = ("prepare", "train")  # the stages whose code made the weights
+MADE_BY = ("prepare", "train", "head")  # the stages whose code made the weights and the head
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Lineage:
     """Each field is a tag of the version."""
 
     weights_sha256: str
+    head_sha256: str  # of the classifier that is shipped with the weights
     data_md5: str  # JSON: file -> md5
     settings_sha256: str  # of the sections that stage train read
     code_sha256: str
 
     @property
     def key(self) -> str:
-        parts = (self.weights_sha256, self.data_md5, self.settings_sha256, self.code_sha256)
-        return _sha256("\n".join(parts))
+        return _sha256("\n".join(astuple(self)))
 
 
 def read() -> Lineage:
@@ -39,10 +39,17 @@ def read() -> Lineage:
     settings = artifacts.read_json(artifacts.MODEL_SETTINGS)
     return Lineage(
         weights_sha256=artifacts.tensors_sha256(artifacts.read_tensors(artifacts.WEIGHTS)),
+        head_sha256=_head_sha256(),
         data_md5=provenance.md5_of_each(DATA),
         settings_sha256=_sha256(json.dumps(settings, sort_keys=True)),
         code_sha256=provenance.code_sha256(MADE_BY),
     )
+
+
+def _head_sha256() -> str:
+    facts = artifacts.read_json(artifacts.HEAD_FACTS)
+    tensors = artifacts.tensors_sha256(artifacts.read_tensors(artifacts.HEAD))
+    return _sha256(tensors + json.dumps(facts, sort_keys=True))
 
 
 def _sha256(text: str) -> str:

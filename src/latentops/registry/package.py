@@ -91,7 +91,7 @@ def _save(folder: Path, described: Model, candidate: Candidate) -> None:
         folder,
         mlflow_model=described,
         python_model=str(_CODE / "registry/pyfunc.py"),
-        artifacts={path.stem: str(path) for path in inference.FILES},
+        artifacts={path.name: str(path) for path in (*inference.FILES, *inference.HEAD_FILES)},
         code_paths=[str(_CODE)],
         signature=ModelSignature(_input(candidate.spec), _codes(candidate.latent), _PARAMS),
         input_example=_example(candidate.spec, candidate.vocabulary),

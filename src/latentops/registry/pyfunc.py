@@ -17,7 +17,7 @@ class Model(PythonModel):
     """`predict(raw, params={"task": ..., "n": ..., "seed": ...})`."""
 
     def load_context(self, context: PythonModelContext) -> None:  # MLflow asks for this name
-        folder = Path(context.artifacts["weights"]).parent
+        folder = Path(context.artifacts["weights.safetensors"]).parent
         self.predictor = Predictor.from_folder(folder)
 
     def predict(
