@@ -502,6 +502,10 @@ def test_binarization_that_makes_no_sense_is_refused(tmp_path, monkeypatch, sour
         ),
         ({"characters": [0, 2]}, r"data\.characters: "),
         ({"words": False}, "words: false needs characters"),
+        (
+            {"words": False, "characters": [2, 3], "word_pairs": True},
+            "word_pairs: true needs words: true",
+        ),
         ({"valid_fraction": 0}, r"data\.valid_fraction: "),
         ({"sorce": "imdb"}, r"data\.sorce: no such setting\. Did you mean 'source'\?"),
         ({"binarize": "both"}, r"data\.binarize: "),

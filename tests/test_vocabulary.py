@@ -3,6 +3,7 @@
 import tracemalloc
 import unicodedata
 from collections import Counter
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from latentops.data import vocabulary
-from latentops.data.vocabulary import NGRAM, analyze, build, count
+from latentops.data import terms, vocabulary
+from latentops.data.terms import NGRAM, analyze, kind_of
+from latentops.data.vocabulary import build, count
 from latentops.errors import DataError
 
 LATIN = [
@@ -29,6 +31,7 @@ LATIN = [
 def choice(**changes):
     neutral = {
         "words": True,
+        "word_pairs": False,
         "characters": None,
         "min_documents": 1,
         "vocabulary_size": 10_000,
@@ -40,6 +43,10 @@ def choice(**changes):
 
 def words(text):
     return analyze(text, words=True, characters=None)
+
+
+def pairs_of(in_a_row):
+    return [f"{one} {other}" for one, other in pairwise(in_a_row)]
 
 
 def dense(texts, built):
@@ -78,7 +85,7 @@ def test_ngrams_are_those_of_scikit_learn_on_any_text(texts, lengths):
     ).build_analyzer()
     for text in texts:
         ours = Counter(analyze(text, words=False, characters=(shortest, longest)))
-        plain = " ".join(vocabulary._chunks(text))
+        plain = " ".join(terms._chunks(text))
         assert ours == Counter(NGRAM + ngram for ngram in of_sklearn(plain))
 
 
@@ -174,8 +181,24 @@ def test_stop_words_leave_the_target_but_not_the_vocabulary():
 def test_the_target_holds_words_alone_and_lies_in_the_vocabulary():
     texts = ["alpha beta", "alpha gamma", "alpine"]
     built = build(texts, choice(characters=(2, 3), vocabulary_size=5, target_size=3))
-    assert len(built.terms) == 5
     assert [built.terms[column] for column in built.target] == ["alpha", "alpine", "beta"]
+
+
+def test_each_kind_of_term_has_the_whole_size_for_itself():
+    texts = ["alpha beta", "alpha gamma", "alpine beta"]
+    for size in (1, 2, 3):
+        built = build(
+            texts,
+            choice(word_pairs=True, characters=(2, 3), vocabulary_size=size, target_size=2),
+        )
+        assert Counter(map(kind_of, built.terms)) == {"word": size, "pair": size, "ngram": size}
+        assert [built.terms[at] for at in built.target] == ["alpha", "beta"][:size]
+
+
+def test_a_target_beyond_the_commonest_words_is_counted_among_the_words():
+    texts = ["the cat and the dog", "the cat and", "the and"]
+    built = build(texts, choice(stop_words="english", vocabulary_size=3, target_size=2))
+    assert set(built.terms) == {"and", "cat", "dog"}
 
 
 def test_ngrams_are_the_target_where_there_are_no_words():
@@ -223,11 +246,73 @@ def test_unknown_terms_and_no_texts_are_counted_as_nothing():
     assert count([], built).shape == (0, 2)
 
 
+class TestPairs:
+    def test_they_are_those_of_scikit_learn_on_latin_text(self) -> None:
+        built = build(LATIN, choice(word_pairs=True))
+        pairs = {term: n for term, n in dense(LATIN, built).items() if kind_of(term) == "pair"}
+        assert pairs == sklearn_counts(LATIN, token_pattern=r"(?u)\b\w+\b", ngram_range=(2, 2))
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.text("ab é'.\n", max_size=30), max_size=6), st.integers(1, 3))
+    def test_they_are_those_of_scikit_learn_on_any_latin_text(self, texts, least) -> None:
+        """With the words that are there, and however rare a pair must not be."""
+        texts = ["a b", "a b", "a b", *texts]
+        built = build(texts, choice(word_pairs=True, min_documents=least))
+        vectorizer = CountVectorizer(analyzer=lambda text: pairs_of(words(text)), min_df=least)
+        truth = vectorizer.fit_transform(texts).toarray()
+        names = vectorizer.get_feature_names_out()
+        found = {term: n for term, n in dense(texts, built).items() if kind_of(term) == "pair"}
+        assert found == dict(zip(names, truth.T.tolist(), strict=True))
+        frequency = dict(zip(built.terms, built.document_frequency, strict=True))
+        assert {name: frequency[name] for name in names} == dict(
+            zip(names, (truth > 0).sum(0).tolist(), strict=True)
+        )
+
+    def test_punctuation_and_lines_do_not_separate_neighbours_and_a_run_does(self) -> None:
+        built = build(["Yes, PLEASE!\nDon\u2019t 用 iPhone 听 now ... go"], choice(word_pairs=True))
+        pairs = {term for term in built.terms if kind_of(term) == "pair"}
+        assert pairs == {"yes please", "please don't", "now go"}
+
+    def test_no_pair_reaches_from_one_text_into_the_next(self) -> None:
+        built = build(["a b", "c d"], choice(word_pairs=True))
+        assert [term for term in built.terms if " " in term] == ["a b", "c d"]
+        assert dense(["b c d", "d a b"], built)["c d"] == [1, 0]
+
+    def test_a_pair_is_counted_where_its_words_are_no_terms(self) -> None:
+        """The words are capped for themselves: here `a` is the only one."""
+        built = build(["a b c", "a c b", "a d b c"], choice(word_pairs=True, vocabulary_size=1))
+        assert built.terms == ("a", "b c")
+        assert count(["b c b c", "c b", ""], built).toarray().tolist() == [[0, 2], [0, 0], [0, 0]]
+
+    def test_the_target_holds_none(self) -> None:
+        built = build(["a b", "a b", "a b c"], choice(word_pairs=True))
+        assert [built.terms[at] for at in built.target] == ["a", "b", "c"]
+        assert built.pairs
+
+    def test_chinese_has_none_and_ngrams_stay_as_they_are(self) -> None:
+        with_pairs = build(["明天天气", "今天"], choice(word_pairs=True, characters=(2, 3)))
+        without = build(["明天天气", "今天"], choice(characters=(2, 3)))
+        assert with_pairs.terms == without.terms
+        assert (count(["明天"], with_pairs) != count(["明天"], without)).nnz == 0
+
+    def test_no_texts_and_no_known_pair(self) -> None:
+        built = build(["a b"], choice(word_pairs=True))
+        assert count([], built).shape == (0, 3)
+        assert count(["b a", ""], built).toarray()[:, built.terms.index("a b")].tolist() == [0, 0]
+        assert count(["a"], build(["a"], choice(word_pairs=True))).toarray().tolist() == [[1]]
+
+    def test_counts_are_sorted_int32_csr(self) -> None:
+        counts = count(LATIN, build(LATIN, choice(word_pairs=True, characters=(2, 3))))
+        assert counts.dtype == counts.indices.dtype == np.int32
+        assert counts.has_canonical_format
+
+
 def test_counts_do_not_depend_on_the_block_a_text_falls_in(monkeypatch):
-    built = build(LATIN, choice(characters=(2, 3)))
+    built = build(LATIN, choice(word_pairs=True, characters=(2, 3)))
     whole = count(LATIN, built).toarray()
     monkeypatch.setattr(vocabulary, "_DOCUMENTS_AT_ONCE", 2)
     assert (count(iter(LATIN), built).toarray() == whole).all()
+    assert build(LATIN, choice(word_pairs=True, characters=(2, 3))) == built
 
 
 def test_memory_stays_far_below_a_dense_matrix():

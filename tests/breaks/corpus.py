@@ -2,13 +2,13 @@
 
 BREAKS = [
     (
-        "data/vocabulary.py",
+        "data/terms.py",
         "if len(padded) <= n:",
         "if len(padded) < n:",
         "tests/test_vocabulary.py::test_ngrams_are_those_of_scikit_learn",
     ),
     (
-        "data/vocabulary.py",
+        "data/terms.py",
         'yield from ("".join(pair) for pair in pairwise(run))',
         "pass",
         "tests/test_vocabulary.py::test_chinese_utterances_become_characters_and_pairs",
@@ -21,12 +21,12 @@ BREAKS = [
     ),
     (
         "data/vocabulary.py",
-        "frequency.update(set(analyze(text, words, characters)))",
-        "frequency.update(analyze(text, words, characters))",
+        "frequency.update(set(analyze(text, settings.words, settings.characters)))",
+        "frequency.update(analyze(text, settings.words, settings.characters))",
         "tests/test_vocabulary.py::test_terms_are_the_commonest_by_documents_then_by_alphabet",
     ),
     (
-        "data/vocabulary.py",
+        "data/terms.py",
         "yield NGRAM + padded",
         "yield padded",
         "tests/test_vocabulary.py::test_no_word_can_be_taken_for_an_ngram",

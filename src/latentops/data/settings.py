@@ -37,6 +37,9 @@ class Settings(Section):
     )
 
     words: bool = pydantic.Field(True, description="Unicode words are terms")
+    word_pairs: bool = pydantic.Field(
+        False, description="pairs of neighbouring words are terms too"
+    )
     characters: tuple[int, int] | None = pydantic.Field(
         None, description="shortest and longest character n-gram inside a word, or null"
     )
@@ -44,7 +47,9 @@ class Settings(Section):
         2, ge=1, description="training documents in which a term must stand"
     )
     vocabulary_size: int = pydantic.Field(
-        20_000, ge=1, description="terms that the encoder may read, the commonest first"
+        20_000,
+        ge=1,
+        description="most words, and as many pairs and character n-grams: the commonest of each",
     )
     target_size: int = pydantic.Field(
         2_000, ge=1, description="terms that the decoder reconstructs: the commonest words"
@@ -63,6 +68,8 @@ class Settings(Section):
             raise ValueError(
                 "words: false needs characters, such as [2, 5]; else there are no terms"
             )
+        if self.word_pairs and not self.words:
+            raise ValueError("word_pairs: true needs words: true")
         return self
 
     @pydantic.field_validator("characters")

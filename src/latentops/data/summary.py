@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
-from latentops.data.vocabulary import NGRAM, analyze
+from latentops.data import weighting
+from latentops.data.terms import analyze
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 MOST_BINS = 30
@@ -103,7 +104,7 @@ def _text(
     tables: Mapping[Split, pd.DataFrame], arrays: Mapping[Split, Arrays], vocabulary: Vocabulary
 ) -> Report:
     """Lengths and coverage in words; in n-grams where the vocabulary holds no words."""
-    is_unit = np.array([_is_unit(term, vocabulary) for term in vocabulary.terms], dtype=bool)
+    is_unit = _is_unit(vocabulary)
     is_target = np.zeros(len(vocabulary.terms), dtype=bool)
     is_target[list(vocabulary.target)] = True
     known = {split: _row_sums(array, is_unit) for split, array in arrays.items()}
@@ -134,8 +135,11 @@ def _text(
     return report
 
 
-def _is_unit(term: str, vocabulary: Vocabulary) -> bool:
-    return not vocabulary.words or not term.startswith(NGRAM)
+def _is_unit(vocabulary: Vocabulary) -> np.ndarray:
+    """bool [V]."""
+    is_unit = np.full(len(vocabulary.terms), not vocabulary.words)
+    is_unit[weighting.word_columns(vocabulary)] = True
+    return is_unit
 
 
 def _lengths(texts: pd.Series, vocabulary: Vocabulary) -> np.ndarray:

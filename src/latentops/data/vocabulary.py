@@ -1,49 +1,21 @@
-"""Text in any script -> terms -> sparse counts.
+"""Texts -> the terms that are worth a column -> sparse counts. What a term is: see `terms`."""
 
-A term is a word, or a character n-gram, which begins with `NGRAM` as no word does. Words are
-casefolded runs of letters, marks and digits with inner apostrophes. Where a script writes no
-spaces (Chinese, Japanese, Thai, ...) its characters and their pairs stand for words.
-"""
-
-import re
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Literal, Protocol
 
 import numpy as np
-import regex
 from scipy import sparse
 
 from latentops.artifacts import Vocabulary
+from latentops.data import pairs
+from latentops.data.terms import Kind, analyze, kind_of
 from latentops.errors import DataError
 
-NGRAM = "~"
-
-_WITHOUT_SPACES = "".join(
-    rf"\p{{scx={script}}}" for script in ("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr")
-)
-_START = rf"[[\p{{L}}\p{{N}}]--[{_WITHOUT_SPACES}]]"
-_INNER = rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{_WITHOUT_SPACES}]]"
-_WORD_OR_RUN = regex.compile(
-    rf"(?V1)(?P<word>{_START}{_INNER}*(?:'{_INNER}+)*)"
-    rf"|(?P<run>[[\p{{L}}\p{{N}}\p{{M}}]&&[{_WITHOUT_SPACES}]]+)"
-)
-_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")  # what _WORD_OR_RUN finds there, sooner
-_CHARACTER = regex.compile(r"\X")  # with its vowel signs and tone marks
-
-# Curly apostrophes are apostrophes. What only shapes letters (soft hyphens, joiners, the emoji
-# selectors and keycap) would otherwise split words or stand as words.
-_SPELLING = {
-    0x2019: "'",
-    **dict.fromkeys((0xAD, 0x200C, 0x200D, 0x2060, 0x20E3, 0xFE0E, 0xFE0F, 0xFEFF)),
-}
-
 _DOCUMENTS_AT_ONCE = 4096
-_REMEMBERED_CHUNKS = 50_000  # 60 MB where n-grams of 2 to 5 characters are terms
 
 
 class Choice(Protocol):
@@ -51,6 +23,8 @@ class Choice(Protocol):
 
     @property
     def words(self) -> bool: ...
+    @property
+    def word_pairs(self) -> bool: ...
     @property
     def characters(self) -> tuple[int, int] | None: ...
     @property
@@ -63,93 +37,51 @@ class Choice(Protocol):
     def stop_words(self) -> Literal["none", "english"]: ...
 
 
-def analyze(text: str, words: bool, characters: tuple[int, int] | None) -> list[str]:
-    """Every term of `text`, as often as it stands there."""
-    if characters is None and text.isascii():
-        return _ASCII_WORD.findall(text.lower()) if words else []
-    return [term for chunk in _chunks(text) for term in _terms(chunk, words, characters)]
-
-
 def build(texts: Iterable[str], settings: Choice) -> Vocabulary:
-    """The commonest terms by document frequency, ties in alphabetical order.
+    """The commonest terms of each kind by document frequency, ties in alphabetical order.
 
-    The target is chosen first, and among words where words are terms: however many n-grams are
+    The target is chosen first, among single words where words are terms: even where stop words are
     commoner, what the decoder reconstructs also stands in the vocabulary.
     """
-    documents, frequency = _document_frequency(texts, settings.words, settings.characters)
+    texts = list(texts)
+    frequency = _document_frequency(texts, settings)
     ranked = _ranked(frequency, settings.min_documents)
     if not ranked:
-        raise _no_term(documents, len(frequency), settings)
+        raise _no_term(len(texts), len(frequency), settings)
     target = _target(ranked, settings)
     if not target:
         raise DataError(
             f"All {len(ranked)} terms are English stop words, so nothing is left to reconstruct. "
             "Set data.stop_words: none."
         )
-    rest = (term for term in ranked if term not in target)
-    chosen = target.union(islice(rest, settings.vocabulary_size - len(target)))
+    chosen = _chosen(ranked, target, settings.vocabulary_size)
     terms = [term for term in ranked if term in chosen]
     return Vocabulary(
         terms=tuple(terms),
         target=tuple(column for column, term in enumerate(terms) if term in target),
         document_frequency=tuple(frequency[term] for term in terms),
-        documents=documents,
+        documents=len(texts),
         words=settings.words,
+        pairs=settings.word_pairs,
         characters=settings.characters,
     )
 
 
 def count(texts: Iterable[str], vocabulary: Vocabulary) -> sparse.csr_matrix:
     """How often each term stands in each text: int32, a column per term, indices sorted."""
-    column = {term: index for index, term in enumerate(vocabulary.terms)}
-    blocks = [_count_block(block, column, vocabulary) for block in _blocks(texts)]
+    blocks = [_count_block(block, vocabulary) for block in _blocks(texts)]
     return sparse.csr_matrix(sparse.vstack(blocks, format="csr", dtype=np.int32))
 
 
-def _chunks(text: str) -> list[str]:
-    """The normalized text, cut at white space: no term reaches over it."""
-    if text.isascii():
-        return text.lower().split()
-    normalized = unicodedata.normalize("NFKC", text.translate(_SPELLING)).casefold()
-    return unicodedata.normalize("NFKC", normalized).split()
-
-
-@lru_cache(maxsize=_REMEMBERED_CHUNKS)
-def _terms(chunk: str, words: bool, characters: tuple[int, int] | None) -> tuple[str, ...]:
-    """Few chunks make up most of any text, so their terms are remembered."""
-    of_words = _words(chunk) if words else ()
-    of_characters = _ngrams(f" {chunk} ", *characters) if characters else ()
-    return (*of_words, *of_characters)
-
-
-def _words(chunk: str) -> Iterator[str]:
-    for match in _WORD_OR_RUN.finditer(chunk):
-        if match["run"] is None:
-            yield match["word"]
-        else:
-            run = _CHARACTER.findall(match["run"])
-            yield from run
-            yield from ("".join(pair) for pair in pairwise(run))
-
-
-def _ngrams(padded: str, shortest: int, longest: int) -> Iterator[str]:
-    """scikit-learn's `char_wb`: a chunk shorter than n is given whole, and once."""
-    for n in range(shortest, longest + 1):
-        for start in range(max(1, len(padded) - n + 1)):
-            yield NGRAM + padded[start : start + n]
-        if len(padded) <= n:
-            return
-
-
-def _document_frequency(
-    texts: Iterable[str], words: bool, characters: tuple[int, int] | None
-) -> tuple[int, Counter[str]]:
-    documents = 0
+def _document_frequency(texts: list[str], settings: Choice) -> Counter[str]:
     frequency: Counter[str] = Counter()
     for text in texts:
-        frequency.update(set(analyze(text, words, characters)))
-        documents += 1
-    return documents, frequency
+        frequency.update(set(analyze(text, settings.words, settings.characters)))
+    if settings.word_pairs:
+        least = settings.min_documents  # a word stands wherever a pair of it does
+        words = [term for term in frequency if frequency[term] >= least and kind_of(term) == "word"]
+        frequency.update(pairs.document_frequency(_blocks(texts), words, least))
+    return frequency
 
 
 def _ranked(frequency: Counter[str], min_documents: int) -> list[str]:
@@ -159,12 +91,21 @@ def _ranked(frequency: Counter[str], min_documents: int) -> list[str]:
 
 def _target(ranked: list[str], settings: Choice) -> set[str]:
     left_out = _english_stop_words() if settings.stop_words == "english" else frozenset()
-    candidates = (
-        term
-        for term in ranked
-        if term not in left_out and not (settings.words and term.startswith(NGRAM))
-    )
+    kind: Kind = "word" if settings.words else "ngram"
+    candidates = (term for term in ranked if term not in left_out and kind_of(term) == kind)
     return set(islice(candidates, min(settings.target_size, settings.vocabulary_size)))
+
+
+def _chosen(ranked: list[str], target: set[str], most: int) -> set[str]:
+    """The target, and the commonest other terms: at most `most` of each kind in all."""
+    chosen = set(target)
+    count = Counter(kind_of(term) for term in target)
+    for term in ranked:
+        kind = kind_of(term)
+        if term not in chosen and count[kind] < most:
+            chosen.add(term)
+            count[kind] += 1
+    return chosen
 
 
 def _english_stop_words() -> frozenset[str]:
@@ -193,9 +134,8 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _count_block(
-    texts: list[str], column: dict[str, int], vocabulary: Vocabulary
-) -> sparse.csr_matrix:
+def _count_block(texts: list[str], vocabulary: Vocabulary) -> sparse.csr_matrix:
+    column = _columns(vocabulary)
     columns, ends = array("i"), array("q", [0])
     for text in texts:
         terms = analyze(text, vocabulary.words, vocabulary.characters)
@@ -206,4 +146,18 @@ def _count_block(
     shape = (len(texts), len(vocabulary.terms))
     counts = sparse.csr_matrix((ones, indices, np.array(ends)), shape=shape)
     counts.sum_duplicates()
-    return counts
+    if not vocabulary.pairs:
+        return counts
+    of_pairs = pairs.count(texts, _pair_columns(vocabulary), len(vocabulary.terms))
+    return sparse.csr_matrix(counts + of_pairs)
+
+
+@lru_cache(maxsize=4)
+def _columns(vocabulary: Vocabulary) -> dict[str, int]:
+    """Remembered, for a service counts one text at a time."""
+    return {term: index for index, term in enumerate(vocabulary.terms)}
+
+
+@lru_cache(maxsize=4)
+def _pair_columns(vocabulary: Vocabulary) -> pairs.Columns:
+    return pairs.columns(vocabulary.terms)

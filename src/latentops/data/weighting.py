@@ -4,15 +4,12 @@ Shape suffixes: N documents, V terms.
 """
 
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import scipy.sparse
 
 from latentops.artifacts import Vocabulary
-from latentops.data.vocabulary import NGRAM
-
-Kind = Literal["word", "pair", "ngram"]
+from latentops.data.terms import Kind, kind_of
 
 
 def kinds(vocabulary: Vocabulary) -> frozenset[Kind]:
@@ -68,11 +65,7 @@ def _weights(vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray, int]:
 
 @lru_cache(maxsize=4)
 def _kind_of_each(vocabulary: Vocabulary) -> tuple[Kind, ...]:
-    return tuple(_kind(term, vocabulary) for term in vocabulary.terms)
-
-
-def _kind(term: str, vocabulary: Vocabulary) -> Kind:
     """The terms of ready counts may be of any form: they are words."""
-    if vocabulary.characters is not None and term.startswith(NGRAM):
-        return "ngram"
-    return "pair" if vocabulary.pairs and " " in term else "word"
+    if not vocabulary.pairs and vocabulary.characters is None:
+        return tuple("word" for _ in vocabulary.terms)
+    return tuple(map(kind_of, vocabulary.terms))
