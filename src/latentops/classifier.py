@@ -5,8 +5,7 @@ Whatever it was fitted on (TF-IDF, LSA, PCA, means, joins of them) is folded int
 a prediction needs these tensors, head.json and numpy. Beside the class it gives the strangeness of
 a row: how little it is like the rows of training.
 
-Shape suffixes: N rows, V terms, D pixels, Z latent dimensions, H hidden units, C classes, K classes
-that stand in training.
+Shape suffixes: N rows, V terms, D pixels, Z latent dimensions, H hidden units, C classes.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from latentops.artifacts import Arrays, Schema
 from latentops.errors import ArtifactError
 
 Matrix = np.ndarray | scipy.sparse.csr_matrix
-Need = Literal["terms", "pixels", "mean", "hidden", "rate"]
+Need = Literal["terms", "pixels", "mean", "hidden", "rate", "familiarity"]
 
 _INT8 = 127
 
@@ -38,6 +37,8 @@ class Inputs:
     mean_NZ: np.ndarray | None = None
     hidden_NH: np.ndarray | None = None
     rate_nats_N: np.ndarray | None = None
+    known_N: np.ndarray | None = None  # words and pairs of the text that have a column
+    unknown_N: np.ndarray | None = None  # and that have none: data.familiarity
 
 
 class Candidate(Schema):
@@ -122,8 +123,6 @@ class Classifier:
     pixels_DC: np.ndarray | None = None
     mean_ZC: np.ndarray | None = None
     hidden_HC: np.ndarray | None = None
-    centres_KZ: np.ndarray | None = None  # whitened class means of the means
-    whitening_ZZ: np.ndarray | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -145,9 +144,10 @@ class Classifier:
         parts: dict[Need, bool] = {
             "terms": self.terms is not None,
             "pixels": self.pixels_DC is not None,
-            "mean": self.mean_ZC is not None or "mahalanobis" in signals,
+            "mean": self.mean_ZC is not None,
             "hidden": self.hidden_HC is not None,
             "rate": "rate" in signals,
+            "familiarity": "known" in signals or "unknown" in signals,
         }
         return frozenset(name for name, needed in parts.items() if needed)
 
@@ -176,7 +176,7 @@ class Classifier:
         """[N], higher for a row less like those of training; see `Detector`."""
         total_N = np.zeros(len(logits_NC))
         for name, part in self.detector.signals.items():
-            signal_N = SIGNALS[name](self, inputs, logits_NC)
+            signal_N = SIGNALS[name](inputs, logits_NC)
             total_N += part.weight * (signal_N - part.mean) / part.sd
         return total_N
 
@@ -203,8 +203,6 @@ class Classifier:
             "pixels": self.pixels_DC,
             "mean": self.mean_ZC,
             "hidden": self.hidden_HC,
-            "centres": self.centres_KZ,
-            "whitening": self.whitening_ZZ,
         }
         return {name: array for name, array in named.items() if array is not None}
 
@@ -234,42 +232,33 @@ def load(folder: Path) -> Classifier | None:
         pixels_DC=tensors.get("pixels"),
         mean_ZC=tensors.get("mean"),
         hidden_HC=tensors.get("hidden"),
-        centres_KZ=tensors.get("centres"),
-        whitening_ZZ=tensors.get("whitening"),
     )
 
 
-def _margin(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+def _margin(inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
     return np.asarray(-logits_NC.max(axis=1))
 
 
-def _rate(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+def _rate(inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
     """A row that the encoder knows nothing about stays near the prior."""
     assert inputs.rate_nats_N is not None
     return -inputs.rate_nats_N
 
 
-def _mahalanobis(classifier: Classifier, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
-    """Distance to the nearest class mean."""
-    assert inputs.mean_NZ is not None
-    assert classifier.whitening_ZZ is not None
-    assert classifier.centres_KZ is not None
-    return nearest_distance(inputs.mean_NZ @ classifier.whitening_ZZ, classifier.centres_KZ)
+def _known(inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+    assert inputs.known_N is not None
+    return np.asarray(-np.log1p(inputs.known_N))
 
 
-def nearest_distance(rows_NZ: np.ndarray, centres_KZ: np.ndarray) -> np.ndarray:
-    """Euclidean, to the nearest centre, [N]."""
-    squares_NK = (
-        np.square(rows_NZ).sum(axis=1)[:, None]
-        - 2 * rows_NZ @ centres_KZ.T
-        + np.square(centres_KZ).sum(axis=1)
-    )
-    return np.asarray(np.sqrt(np.maximum(squares_NK.min(axis=1), 0)))
+def _unknown(inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
+    assert inputs.unknown_N is not None
+    return np.asarray(np.log1p(inputs.unknown_N))
 
 
-Signal = Callable[[Classifier, Inputs, np.ndarray], np.ndarray]
-SIGNALS: dict[str, Signal] = {
+SIGNALS: dict[str, Callable[[Inputs, np.ndarray], np.ndarray]] = {
     "margin": _margin,
     "rate": _rate,
-    "mahalanobis": _mahalanobis,
+    "known": _known,
+    "unknown": _unknown,
 }
+"""What a detector may weigh, each [N] of the inputs and the logits, higher for a stranger."""

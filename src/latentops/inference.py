@@ -102,9 +102,10 @@ class Predictor:
             raise DataError(f"This model cannot classify: {self.head}")
         arrays = self._arrays(raw)
         examples = self._examples(arrays).frozen(seed)
-        counts = self._counts(arrays) if self.spec.kind == "counts" else None
+        is_text = self.spec.kind == "counts"
+        counts, texts = (self._counts(arrays), _texts(raw)) if is_text else (None, None)
         starts = range(0, len(examples), _BATCH)
-        parts = [self._judged(self.head, examples, counts, start) for start in starts]
+        parts = [self._judged(self.head, examples, counts, texts, start) for start in starts]
         return pd.concat(parts, ignore_index=True)
 
     def _judged(
@@ -112,11 +113,18 @@ class Predictor:
         head: Classifier,
         examples: Examples,
         counts: scipy.sparse.csr_matrix | None,
+        texts: list[str] | None,
         start: int,
     ) -> pd.DataFrame:
-        rows = torch.arange(start, min(start + _BATCH, len(examples)))
-        some = None if counts is None else counts[rows.numpy()]
-        given = portion.inputs(head, self.vae, examples.subset(rows), some, self._vocabulary)
+        stop = min(start + _BATCH, len(examples))
+        given = portion.inputs(
+            head,
+            self.vae,
+            examples.subset(torch.arange(start, stop)),
+            None if counts is None else counts[start:stop],
+            self._vocabulary,
+            None if texts is None else texts[start:stop],
+        )
         judged = head.judge(given)
         return pd.DataFrame(
             {

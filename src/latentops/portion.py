@@ -4,6 +4,7 @@
 Shape suffixes: N rows, Z latent dimensions, H units of the encoder's hidden layers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +16,7 @@ import torch
 from latentops import build
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
 from latentops.classifier import Classifier, Inputs
-from latentops.data import weighting
+from latentops.data import familiarity, weighting
 from latentops.data.batches import Examples, in_batches
 from latentops.elbo import Posterior
 from latentops.errors import DataError
@@ -65,6 +66,11 @@ class Portion:
 
     def labelled(self) -> Self:
         return self.subset(np.flatnonzero(self.y >= 0))
+
+    @property
+    def texts(self) -> list[str] | None:
+        """None where the counts came ready, and for images."""
+        return self.table["text"].tolist() if "text" in self.table else None
 
     def matrix(self) -> Features:
         """What a baseline reads: counts [N, V], or the pixels that the model reads, [N, D]."""
@@ -163,9 +169,13 @@ def inputs(
     examples: Examples,
     counts: scipy.sparse.csr_matrix | None,
     vocabulary: Vocabulary,
+    texts: Sequence[str] | None,
 ) -> Inputs:
     """What the classifier needs of these examples and no more: it may do without the encoder."""
     needs = classifier.needs
+    known_N, unknown_N = None, None
+    if counts is not None and texts is not None and "familiarity" in needs:
+        known_N, unknown_N = familiarity.known_and_unknown(texts, counts, vocabulary)
     code = read(vae, examples) if classifier.needs_encoder else None
     return Inputs(
         terms_NV=weighting.tfidf(counts, vocabulary)
@@ -175,4 +185,6 @@ def inputs(
         mean_NZ=code.mean_NZ if code else None,
         hidden_NH=code.hidden_NH if code else None,
         rate_nats_N=code.rate_nats_N if code else None,
+        known_N=known_N,
+        unknown_N=unknown_N,
     )
