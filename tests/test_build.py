@@ -68,6 +68,10 @@ class TestSettings:
             ({"kind": "bow", "hidden": [0]}, "hidden"),
             ({"kind": "bow", "word_dropout": 1.0}, "less than 1"),
             ({"kind": "bow", "input_scale": 0}, "greater than 0"),
+            ({"kind": "mlp", "mean_scale": 0}, "greater than 0"),
+            ({"kind": "bow", "terms": "pairs"}, "'all' or 'words'"),
+            ({"kind": "bow", "batch_norm": True, "hidden": []}, "needs a hidden layer"),
+            ({"kind": "mlp", "batch_norm": True}, "batch_norm: no such setting"),
             ({"kind": "cnn"}, "'mlp', 'bow'"),
             ({"latent": 3}, "model"),
         ],
@@ -145,7 +149,16 @@ class TestModel:
 
 
 class TestWeights:
-    @pytest.mark.parametrize("settings", [BOW, bow.Settings(latent=2, decoder_hidden=(4,)), MLP])
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            BOW,
+            bow.Settings(latent=2, decoder_hidden=(4,)),
+            bow.Settings(latent=2, batch_norm=True, mean_scale=0.8),
+            MLP,
+            mlp.Settings(latent=2, mean_scale=0.8),
+        ],
+    )
     def test_come_back_as_they_were(self, settings: build.Model) -> None:
         spec = image() if settings.kind == "mlp" else COUNTS
         vae = build.model(spec, VOCABULARY, settings, seed=3)
@@ -177,6 +190,58 @@ class TestWeights:
         weights = build.weights(build.model(COUNTS, VOCABULARY, BOW, seed=0))
         with pytest.raises(ArtifactError, match=r"size mismatch .*dvc repro train"):
             build.load_model(COUNTS, VOCABULARY, bow.Settings(latent=3, hidden=(5,)), weights)
+
+    def test_carry_the_running_statistics_through_a_file(self, tmp_path: Path) -> None:
+        settings = bow.Settings(latent=2, batch_norm=True, mean_scale=0.8)
+        vae = build.model(COUNTS, VOCABULARY, settings, seed=0)
+        x = counted(settings).batch(torch.arange(3)).input
+        vae(x, torch.Generator().manual_seed(0))
+        artifacts.write_tensors(build.weights(vae), tmp_path / "weights.safetensors")
+        read = artifacts.read_tensors(tmp_path / "weights.safetensors")
+        loaded = build.load_model(COUNTS, VOCABULARY, settings, read)
+        assert loaded.encoder.norm.num_batches_tracked == 1
+        assert torch.equal(loaded.encode(x).mean, vae.eval().encode(x).mean)
+
+
+MIXED = Vocabulary(
+    terms=("a", "~a", "b", "a b", "~b", "c"),
+    target=(0, 2, 5),
+    document_frequency=(3, 2, 1, 1, 2, 1),
+    documents=3,
+    pairs=True,
+    characters=(1, 1),
+)
+
+
+class TestTerms:
+    @pytest.mark.parametrize("weights", ["log1p", "tfidf"])
+    def test_an_encoder_of_words_reads_what_one_without_other_terms_reads(self, weights) -> None:
+        settings = BOW.model_copy(update={"input": weights, "terms": "words"})
+        words = Vocabulary(
+            terms=("a", "b", "c"), target=(0, 1, 2), document_frequency=(3, 1, 1), documents=3
+        )
+        spec = COUNTS.model_copy(update={"shape": (3,)})
+        alone = build.examples(spec, words, split(DENSE[:, [0, 2, 5]]), settings)
+        found = build.examples(COUNTS, MIXED, split(DENSE), settings)
+        rows = torch.arange(3)
+        assert torch.equal(found.batch(rows).input.to_dense(), alone.batch(rows).input.to_dense())
+        assert torch.equal(found.batch(rows).target.to_dense(), alone.batch(rows).target.to_dense())
+        vae = build.model(COUNTS, MIXED, settings, seed=0)
+        assert vae.encoder.bag.weight.shape[0] == 3
+        assert vae.encode(found.batch(rows).input).mean.shape == (3, 2)
+
+    def test_all_terms_are_read_with_half_the_squared_length_for_ngrams(self) -> None:
+        settings = BOW.model_copy(update={"input": "tfidf"})
+        found = build.examples(COUNTS, MIXED, split(np.ones((1, 6), np.int32)), settings)
+        squares = found.batch(torch.tensor([0])).input.to_dense().square()[0]
+        torch.testing.assert_close(squares[[1, 4]].sum(), torch.tensor(12.5))
+        torch.testing.assert_close(squares.sum(), torch.tensor(25.0))
+
+    def test_words_are_asked_for_where_there_are_none(self) -> None:
+        ngrams = MIXED.model_copy(update={"terms": ("~a", "~b", "~c", "~d", "~e", "~f")})
+        settings = BOW.model_copy(update={"terms": "words"})
+        with pytest.raises(SettingsError, match=r"model\.terms: all"):
+            build.model(COUNTS, ngrams, settings, seed=0)
 
 
 class TestExamples:

@@ -185,7 +185,7 @@ def run(
     return fit, copied(vae), logged
 
 
-@pytest.mark.parametrize("kind", ["mlp", "bow"])
+@pytest.mark.parametrize("kind", ["mlp", "bow", "bow-norm"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_training_goes_on_where_the_last_whole_epoch_ended(
     kind: str, optimizer: str, tmp_path: Path

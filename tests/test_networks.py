@@ -78,8 +78,12 @@ CASES: dict[str, Callable[[], Case]] = {
     "bow": lambda: Case(bow_vae(), documents(), Multinomial, (WORDS,)),
     "bow-linear": lambda: Case(bow_vae(hidden=()), documents(), Multinomial, (WORDS,)),
     "bow-skip": lambda: Case(bow_vae(decoder_hidden=(6, 5)), documents(), Multinomial, (WORDS,)),
+    "bow-norm": lambda: Case(
+        bow_vae(batch_norm=True, mean_scale=0.8), documents(), Multinomial, (WORDS,)
+    ),
     "mlp": lambda: Case(mlp_vae(), pixels(), Bernoulli, SHAPE),
     "mlp-linear": lambda: Case(mlp_vae(hidden=(), decoder_hidden=()), pixels(), Bernoulli, SHAPE),
+    "mlp-norm": lambda: Case(mlp_vae(mean_scale=0.8), pixels(), Bernoulli, SHAPE),
     "mlp-logistic": lambda: Case(mlp_vae(levels=17), pixels(), DiscretizedLogistic, SHAPE),
 }
 
@@ -104,6 +108,9 @@ class TestEveryNetwork:
         torch.testing.assert_close(mean[2], case.vae.decode(z_KBZ[2]).mean)
 
     def test_an_example_is_encoded_the_same_alone(self, case: Case) -> None:
+        """Also after training has moved the running statistics."""
+        case.vae.encode(case.x)
+        case.vae.eval()
         alone, among = case.vae.encode(case.only(3)), case.vae.encode(case.x)
         torch.testing.assert_close(alone.mean, among.mean[3:4])
         torch.testing.assert_close(alone.log_variance, among.log_variance[3:4])
@@ -174,8 +181,53 @@ def test_the_document_decoder_starts_at_the_unigram() -> None:
     torch.testing.assert_close(decoder(torch.zeros(1, 3)).mean, shares[None])
 
 
+class TestBatchNorm:
+    def test_means_have_the_scale_around_the_shift_whatever_the_encoder_says(self) -> None:
+        scaled = layers.ScaledMean(3, 0.8)
+        with torch.no_grad():
+            scaled.shift.copy_(torch.tensor([0.0, 1.0, -2.0]))
+        found = scaled(torch.randn(500, 3, generator=seeded()) * 7 + 5)
+        torch.testing.assert_close(found.std(0, correction=0), torch.full((3,), 0.8))
+        torch.testing.assert_close(found.mean(0), scaled.shift)
+
+    def test_no_dimension_can_collapse(self) -> None:
+        """KL >= mean squared / 2, whose mean over the batch is (0.8 ** 2 + shift ** 2) / 2."""
+        heads = 0.1 * torch.randn(500, 6, generator=seeded())
+        q = layers.posterior(heads)
+        assert (q.kl().mean(0) < 0.02).all()
+        scaled = elbo.Posterior(layers.ScaledMean(3, 0.8)(q.mean), q.log_variance)
+        assert (scaled.kl().mean(0) >= 0.8**2 / 2 * 0.99).all()
+
+    def test_evaluation_uses_what_training_saw(self) -> None:
+        """After many batches: mean and variance of all of them, as torch's BatchNorm keeps them."""
+        scaled, x = layers.ScaledMean(2, 0.5), 3 * torch.randn(400, 2, generator=seeded()) + 1
+        for _ in range(200):
+            scaled(x)
+        found = scaled.eval()(x[:1])
+        truth = 0.5 * (x[:1] - x.mean(0)) / x.std(0)
+        torch.testing.assert_close(found, truth, rtol=1e-4, atol=1e-4)
+
+    def test_one_example_is_read_by_the_running_statistics_and_does_not_move_them(self) -> None:
+        norm, plain = layers.BatchNorm(3), nn.BatchNorm1d(3).eval()
+        x = torch.randn(1, 3, generator=seeded())
+        torch.testing.assert_close(norm(x), plain(x))
+        assert norm.num_batches_tracked == 0
+        assert torch.equal(norm.running_mean, torch.zeros(3))
+
+    def test_the_first_layer_of_documents_is_normed_before_its_activation(self) -> None:
+        vae, rows = bow_vae(batch_norm=True, activation="tanh", hidden=(8,)), documents()
+        sums = rows.to_dense() @ vae.encoder.bag.weight
+        normed = (sums - sums.mean(0)) / (sums.var(0, correction=0) + 1e-5).sqrt()
+        torch.testing.assert_close(vae.read(rows).hidden_BH, normed.tanh())
+
+    def test_nothing_is_added_to_a_model_that_does_not_ask(self) -> None:
+        assert not [name for name, _ in bow_vae().named_buffers()]
+        assert not [name for name in bow_vae().state_dict() if "norm" in name or "shift" in name]
+
+
 class TestRead:
     def test_gives_the_posterior_of_encode_and_one_row_for_each_example(self, case: Case) -> None:
+        case.vae.eval()
         reading, posterior = case.vae.read(case.x), case.vae.encode(case.x)
         assert torch.equal(reading.posterior.mean, posterior.mean)
         assert torch.equal(reading.posterior.log_variance, posterior.log_variance)

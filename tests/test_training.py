@@ -417,12 +417,17 @@ def documents(n: int = 60, terms: int = 30) -> Arrays:
     }
 
 
-def real(kind: str) -> tuple[VAE, Examples]:
-    if kind == "mlp":
+NORMS = {"mean_scale": 0.8}
+
+
+def real(kind: str, n: int = 60) -> tuple[VAE, Examples]:
+    """`kind` is mlp or bow, or with -norm every BatchNorm that there is."""
+    norms = NORMS if kind.endswith("-norm") else {}
+    if kind.startswith("mlp"):
         spec = Spec(source="t", kind="image", shape=(1, 4, 4), levels=17, binarization="dynamic")
-        images_model = mlp.Settings(latent=3, hidden=(8,), decoder_hidden=(8,))
+        images_model = mlp.Settings(latent=3, hidden=(8,), decoder_hidden=(8,), **norms)
         vae = build.model(spec, Vocabulary(), images_model, seed=0)
-        return vae, build.examples(spec, Vocabulary(), images(), images_model)
+        return vae, build.examples(spec, Vocabulary(), images(n), images_model)
     spec = Spec(source="t", kind="counts", shape=(30,))
     vocabulary = Vocabulary(
         terms=tuple(f"w{i}" for i in range(30)),
@@ -430,9 +435,11 @@ def real(kind: str) -> tuple[VAE, Examples]:
         document_frequency=(5,) * 30,
         documents=60,
     )
-    words_model = bow.Settings(latent=3, hidden=(8,), word_dropout=0.3)
+    words_model = bow.Settings(
+        latent=3, hidden=(8,), word_dropout=0.3, batch_norm=bool(norms), **norms
+    )
     vae = build.model(spec, vocabulary, words_model, seed=0)
-    return vae, build.examples(spec, vocabulary, documents(), words_model)
+    return vae, build.examples(spec, vocabulary, documents(n), words_model)
 
 
 def trained(kind: str, seed: int = 0) -> str:
@@ -468,8 +475,31 @@ def test_the_global_generator_is_neither_used_nor_moved(kind: str) -> None:
         assert trained(kind) == first
 
 
+@pytest.mark.parametrize("kind", ["mlp-norm", "bow-norm"])
+def test_a_last_batch_of_one_example_is_learned_from_with_running_statistics(kind: str) -> None:
+    vae, examples = real(kind, n=33)
+    loop.fit(vae, examples, examples, NEUTRAL, Settings(epochs=2, batch_size=16, device="cpu"))
+    norms = [part for part in vae.modules() if isinstance(part, nn.BatchNorm1d)]
+    assert len(norms) == (2 if kind == "bow-norm" else 1)
+    for norm in norms:
+        assert norm.running_var.isfinite().all()
+        assert norm.num_batches_tracked == 2 * 2  # of 3 batches an epoch, the last holds one
+    assert all(value.isfinite().all() for value in vae.state_dict().values())
+
+
+def test_the_best_weights_come_back_with_the_statistics_of_their_epoch() -> None:
+    """Learned by heart from 16 examples, so that the validation score soon falls."""
+    vae, examples = real("bow-norm")
+    few, others = examples.subset(torch.arange(16)), examples.subset(torch.arange(16, 60))
+    settings = Settings(epochs=8, batch_size=16, learning_rate=0.3, patience=0, device="cpu")
+    seen: list[dict[str, Tensor]] = []
+    fit = loop.fit(vae, few, others, NEUTRAL, settings, lambda *_: seen.append(copied(vae)))
+    assert fit.best_epoch < fit.epochs
+    assert_equal(copied(vae), seen[fit.best_epoch - 1])
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("kind", ["mlp", "bow"])
+@pytest.mark.parametrize("kind", ["mlp", "bow", "mlp-norm", "bow-norm"])
 def test_on_cuda_the_model_trains_and_comes_back(kind: str) -> None:
     vae, examples = real(kind)
     fit = loop.fit(vae, examples, examples, NEUTRAL, Settings(epochs=5, batch_size=16))

@@ -93,8 +93,8 @@ def test_ready_terms_are_words_whatever_their_form() -> None:
     assert weighting.kinds(ready) == {"word"}
 
 
-def test_a_vocabulary_is_cut_as_its_counts_are() -> None:
-    columns = np.array(WORDS)
-    cut = weighting.only(vocabulary(list(range(7))), columns)
-    found = weighting.tfidf(scipy.sparse.csr_matrix(TEST[:, columns]), cut)
+def test_single_words_are_weighted_as_if_there_were_no_other_terms() -> None:
+    words = weighting.single_words(vocabulary(list(range(7))))
+    assert words.terms == ("set", "an", "alarm")
+    found = weighting.tfidf(scipy.sparse.csr_matrix(TEST[:, WORDS]), words)
     np.testing.assert_allclose(found.toarray(), sklearn_weights(WORDS)[:, WORDS], rtol=1e-6)

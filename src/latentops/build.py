@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentops import artifacts
 from latentops.artifacts import Arrays, Spec, Vocabulary
-from latentops.data import batches
+from latentops.data import batches, weighting
 from latentops.errors import ArtifactError, SettingsError
 from latentops.model import VAE
 from latentops.networks import bow, mlp
@@ -80,7 +80,7 @@ def examples(
     counts = batches.counted(arrays, spec.shape[0])
     target = batches.restricted(counts, vocabulary.target)
     return batches.Bags(
-        input=_weighted(counts, vocabulary, settings),
+        input=_weighted(*_read(counts, vocabulary, settings), settings),
         target=batches.presence(target) if settings.target == "presence" else target,
     )
 
@@ -99,7 +99,7 @@ def _assemble(
     _check_kind(spec, settings)
     if isinstance(settings, bow.Settings):
         return VAE(
-            bow.Encoder(spec.shape[0], settings),
+            bow.Encoder(_terms_read(spec, vocabulary, settings), settings),
             bow.Decoder(len(vocabulary.target), settings, _log_share(unigram)),
             settings.latent,
         )
@@ -136,6 +136,29 @@ def _levels(spec: Spec) -> int:
             "`dvc repro prepare`."
         )
     return spec.levels
+
+
+def _terms_read(spec: Spec, vocabulary: Vocabulary, settings: bow.Settings) -> int:
+    """How many terms the encoder reads."""
+    if settings.terms == "all":
+        return spec.shape[0]
+    words = len(weighting.single_words(vocabulary).terms)
+    if not words:
+        raise SettingsError(
+            f"model.terms: words needs words, but the {spec.shape[0]} terms of {spec.source!r} are "
+            "character n-grams. Set model.terms: all, or data.words: true."
+        )
+    return words
+
+
+def _read(
+    counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settings
+) -> tuple[batches.Rows, Vocabulary]:
+    """What the encoder reads, and its vocabulary."""
+    if settings.terms == "all":
+        return counts, vocabulary
+    columns = tuple(weighting.word_columns(vocabulary).tolist())
+    return batches.restricted(counts, columns), weighting.single_words(vocabulary)
 
 
 def _weighted(counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settings) -> batches.Rows:

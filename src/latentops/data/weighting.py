@@ -23,15 +23,14 @@ def word_columns(vocabulary: Vocabulary) -> np.ndarray:
     return np.flatnonzero(np.array(is_word, dtype=bool))
 
 
-def only(vocabulary: Vocabulary, columns: np.ndarray) -> Vocabulary:
-    """The vocabulary of counts of which only those columns, in order, are left; no target."""
-    chosen = columns.tolist()
-    return vocabulary.model_copy(
-        update={
-            "terms": tuple(vocabulary.terms[column] for column in chosen),
-            "document_frequency": tuple(vocabulary.document_frequency[column] for column in chosen),
-            "target": (),
-        }
+@lru_cache(maxsize=4)
+def single_words(vocabulary: Vocabulary) -> Vocabulary:
+    """The vocabulary of counts of which only `word_columns` are left; it has no target."""
+    columns = word_columns(vocabulary).tolist()
+    return Vocabulary(
+        terms=tuple(vocabulary.terms[column] for column in columns),
+        document_frequency=tuple(vocabulary.document_frequency[column] for column in columns),
+        documents=vocabulary.documents,
     )
 
 

@@ -18,6 +18,9 @@ class Settings(layers.Common):
     """Section `model` with kind bow."""
 
     kind: Literal["bow"] = "bow"
+    terms: Literal["all", "words"] = pydantic.Field(
+        "all", description="what the encoder reads; words: single words only"
+    )
     input: Literal["log1p", "tfidf"] = pydantic.Field(
         "log1p", description="weights of the terms that the encoder reads; each row has length 1"
     )
@@ -28,15 +31,24 @@ class Settings(layers.Common):
     word_dropout: float = pydantic.Field(
         0.0, ge=0, lt=1, description="share of the input terms dropped in training"
     )
+    batch_norm: bool = pydantic.Field(
+        False, description="BatchNorm between the first linear layer and its activation"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _batch_norm_has_its_place(self) -> "Settings":
+        if self.batch_norm and not self.hidden:
+            raise ValueError("batch_norm: true needs a hidden layer, such as hidden: [256]")
+        return self
 
 
 class Bag(nn.Module):
     """A linear layer on sparse rows [B, V]: a sum over the terms that a document holds."""
 
-    def __init__(self, terms: int, width: int) -> None:
+    def __init__(self, terms: int, width: int, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(terms, width).normal_(std=terms**-0.5))
-        self.bias = nn.Parameter(torch.zeros(width))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
 
     def forward(self, columns: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         sums = F.embedding_bag(
@@ -47,17 +59,18 @@ class Bag(nn.Module):
             per_sample_weights=weights,
             include_last_offset=True,
         )
-        return sums + self.bias
+        return sums if self.bias is None else sums + self.bias
 
 
 class Encoder(layers.Encoder):
     """Weighted terms as CSR [B, V] to a posterior."""
 
     def __init__(self, terms: int, settings: Settings) -> None:
-        super().__init__()
+        super().__init__(settings)
         self.word_dropout = settings.word_dropout
         first, *rest = *settings.hidden, 2 * settings.latent
-        self.bag = Bag(terms, first)
+        self.bag = Bag(terms, first, bias=not settings.batch_norm)  # else BatchNorm has one
+        self.norm = layers.BatchNorm(first) if settings.batch_norm else nn.Identity()
         if rest:
             self.body.append(layers.activation(settings.activation))
             self.body.extend(layers.perceptron([first, *rest], settings.activation))
@@ -66,7 +79,7 @@ class Encoder(layers.Encoder):
         weights = x.values()
         if self.training and self.word_dropout > 0:
             weights = _dropped(weights, self.word_dropout, generator)
-        entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
+        entered: Tensor = self.norm(self.bag(x.col_indices(), x.crow_indices(), weights))
         return entered
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pydantic
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from latentops.config import Section
@@ -31,6 +32,11 @@ class Common(Section):
     hidden: Widths = pydantic.Field((256,), description="widths of the encoder's hidden layers")
     decoder_hidden: Widths = pydantic.Field((), description="widths of the decoder's, if any")
     activation: Activation = "silu"
+    mean_scale: float | None = pydantic.Field(
+        None,
+        gt=0,
+        description="standard deviation of each latent mean over the examples, held by BatchNorm",
+    )
 
 
 class Encoder(nn.Module):
@@ -39,22 +45,29 @@ class Encoder(nn.Module):
     A network of one modality says what `enter` does and fills `body`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Common) -> None:
         super().__init__()
         self.body = nn.Sequential()
+        self.mean: nn.Module = nn.Identity()
+        if settings.mean_scale is not None:
+            self.mean = ScaledMean(settings.latent, settings.mean_scale)
 
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """What the first layer of `body` reads, [B, D]; the generator serves dropout."""
         raise NotImplementedError
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Posterior:
-        return posterior(self._through(self.enter(x, generator))[0])
+        return self._posterior(self._through(self.enter(x, generator))[0])
 
     def read(self, x: Tensor) -> tuple[Posterior, Tensor]:
         """The posterior, and all hidden layers after their activation, side by side, [B, H]."""
         entered_BD = self.enter(x, None)
         heads, hidden = self._through(entered_BD)
-        return posterior(heads), torch.cat([entered_BD[:, :0], *hidden], dim=1)
+        return self._posterior(heads), torch.cat([entered_BD[:, :0], *hidden], dim=1)
+
+    def _posterior(self, heads: Tensor) -> Posterior:
+        plain = posterior(heads)
+        return Posterior(self.mean(plain.mean), plain.log_variance)
 
     def _through(self, values: Tensor) -> tuple[Tensor, list[Tensor]]:
         hidden = []
@@ -63,6 +76,34 @@ class Encoder(nn.Module):
             if isinstance(layer, tuple(_ACTIVATIONS.values())):
                 hidden.append(values)
         return values, hidden
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Reads one example alone by its running statistics, in training too: it has no spread."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and len(x) == 1:
+            mean, variance = self.running_mean, self.running_var
+            return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
+
+
+class ScaledMean(nn.Module):
+    """Latent means [B, Z] of standard deviation `scale` around a learned shift.
+
+    The mean KL of a dimension is then `scale` ** 2 / 2 nats or more, so that none collapses
+    (BN-VAE, Zhu et al. 2020, with a scale that is not learned).
+    """
+
+    def __init__(self, latent: int, scale: float) -> None:
+        super().__init__()
+        self.norm = BatchNorm(latent, affine=False)
+        self.scale = scale
+        self.shift = nn.Parameter(torch.zeros(latent))
+
+    def forward(self, mean_BZ: Tensor) -> Tensor:
+        normed_BZ: Tensor = self.norm(mean_BZ)
+        return self.scale * normed_BZ + self.shift
 
 
 def activation(name: Activation) -> nn.Module:

@@ -30,7 +30,7 @@ class Encoder(layers.Encoder):
     """Images [B, *shape] with values in [0, 1] to a posterior."""
 
     def __init__(self, shape: tuple[int, ...], settings: Settings) -> None:
-        super().__init__()
+        super().__init__(settings)
         widths = [math.prod(shape), *settings.hidden, 2 * settings.latent]
         self.body.extend(layers.perceptron(widths, settings.activation))
 
