@@ -41,11 +41,6 @@ def predictions(classes: int, each: int = 4, wrong: float = 0.3) -> pd.DataFrame
     return pd.DataFrame({"actual": names[actual], "predicted": names[guess]})
 
 
-def bars(table: list[tuple[str, float, bool]]) -> pd.DataFrame:
-    rows = [(name, accuracy, "8 features, 1 s", ours) for name, accuracy, ours in table]
-    return pd.DataFrame(rows, columns=["name", "accuracy", "note", "ours"])
-
-
 GALLERY = samples.digits().evaluation.gallery
 assert GALLERY is not None
 FIGURES = {
@@ -53,7 +48,6 @@ FIGURES = {
     "rate": lambda: pictures.rate_per_dimension(np.array([0.1, 2.0]), np.array([False, True])),
     "map": lambda: pictures.latent_map(blobs(12)),
     "confusion": lambda: pictures.confusion(predictions(5)),
-    "probes": lambda: pictures.probes(bars([("VAE", 0.8, True), ("LSA", 0.9, False)])),
     "reconstructions": lambda: images.reconstructions(GALLERY.originals, GALLERY.reconstructions),
     "samples": lambda: images.samples(GALLERY.prior_samples),
     "traversal": lambda: images.traversal(GALLERY.traversal, GALLERY.traversal_dimensions),
@@ -204,13 +198,6 @@ def test_a_class_that_is_never_predicted_or_never_actual_has_its_row():
     counts = pictures.confusion_counts(pairs)
     assert counts.to_numpy().tolist() == [[1, 1], [0, 0]]
     canvas.png(pictures.confusion(pairs))
-
-
-def test_probe_bars_have_the_length_of_the_accuracy():
-    axes = pictures.probes(bars([("A", 0.0, False), ("B", 1.0, True), ("C", 0.25, False)])).axes[0]
-    assert [bar.get_width() for bar in axes.patches] == [0.0, 0.25, 1.0]
-    assert to_hex(axes.patches[2].get_facecolor()) == canvas.BLUE.lower()
-    assert [text.get_text() for text in axes.texts] == ["0.0%", "25.0%", "100.0%"]
 
 
 def test_originals_stand_above_their_reconstructions():

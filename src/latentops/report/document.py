@@ -26,7 +26,23 @@ class Text:
 
 @dataclass(frozen=True)
 class Lead:
-    """The one sentence to remember."""
+    """What to remember: a question, its answer, and the numbers behind the answer."""
+
+    question: str
+    answer: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Points:
+    """Lines that each begin with a name."""
+
+    lines: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to type into a terminal."""
 
     text: str
 
@@ -59,7 +75,7 @@ class Picture:
     caption: str
 
 
-Block = Text | Lead | Warned | Table | Picture
+Block = Text | Lead | Points | Command | Warned | Table | Picture
 
 
 @dataclass(frozen=True)

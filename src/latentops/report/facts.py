@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from latentops.artifacts import Spec
+from latentops.classifier import HeadFile
 from latentops.evaluation.results import Evaluation
 from latentops.report import canvas
+from latentops.verdict.results import Verdict
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Facts:
     data: Mapping[str, Any]  # data/report.json
     lineage: Mapping[str, Any] = field(default_factory=dict)  # digests, commits, ids
     data_picture: bytes = b""  # data/report.png
+    verdict: Verdict | None = None  # metrics/verdict.json
+    head: HeadFile | None = None  # model/head.json
 
     @property
     def shown(self) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from latentops.report.numbers import HARD_SPACE, percent
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -91,29 +93,67 @@ METRICS = {
     "mse_pixel_pca": Metric(
         "Squared error per pixel, PCA", "", "Of a PCA with as many components as latent dimensions."
     ),
-    "accuracy": Metric("Accuracy", "share", "Examples that a linear classifier puts right."),
-    "recall_macro": Metric("Macro recall", "share", "Mean over classes of the share found."),
-    "f1_macro": Metric("Macro F1", "share", "Mean over classes of F1."),
+    "accuracy": Metric("Accuracy", "share", "Examples that the classifier puts right."),
+    "recall_macro": Metric(
+        "Macro recall",
+        "share",
+        "Mean over classes of the share found: small classes count as much.",
+    ),
+    "f1_macro": Metric(
+        "Macro F1", "share", "Mean over classes of F1, which precision and recall pull down alike."
+    ),
     "accuracy_unseen": Metric(
         "Accuracy, unseen", "share", "On the test examples that do not stand in train."
     ),
-    "features": Metric("Count", "", "Features that the classifier reads."),
-    "feature_fit_seconds": Metric("Fit features", "s", ""),
-    "head_fit_seconds": Metric("Fit classifier", "s", ""),
-    "microseconds_per_example": Metric("Classify one", "µs", "In a batch, on one thread."),
-    "bytes": Metric("Size", "bytes", "Of the numbers that a prediction needs."),
+    "out_of_scope_auroc": Metric(
+        "Out of scope, AUROC",
+        "share",
+        "Chance that a row out of scope looks stranger than one in scope; 50 % is luck.",
+    ),
+    "out_of_scope_recall": Metric(
+        "Out of scope, recall", "share", "Of the rows out of scope, those that are refused."
+    ),
+    "in_scope_refused": Metric(
+        "In scope, refused", "share", "Of the rows in scope, those that are refused by mistake."
+    ),
     "train_seconds": Metric("Training time", "s", ""),
     "epochs": Metric("Epochs trained", "", ""),
 }
 
+
+@dataclass(frozen=True)
+class Term:
+    """A name in the report, and what it stands for."""
+
+    title: str
+    meaning: str
+
+
 FEATURES = {
-    "vae": "VAE means",
-    "vae_mean": "VAE means",
-    "tfidf": "TF-IDF",
-    "lsa": "LSA",
-    "pca": "PCA",
-    "pixels": "raw pixels",
+    "tfidf_words": Term(
+        "TF-IDF of words", "Counts of single words, rare words weighted up, rows of unit length."
+    ),
+    "tfidf": Term(
+        "TF-IDF", "The same over every term: words, and pairs or character n-grams if there are."
+    ),
+    "lsa": Term("LSA", "TF-IDF put into as few numbers as the VAE's code has, linearly."),
+    "pixels": Term("raw pixels", "The image as it is."),
+    "pca": Term("PCA", "Pixels put into as few numbers as the VAE's code has, linearly."),
+    "vae": Term("VAE", "The means that its encoder gives; it learned them without labels."),
+    "hidden": Term("hidden layers", "What the layers of the VAE's encoder hold before the means."),
 }
+
+SIGNALS = {
+    "margin": Term("Margin", "How little the classifier prefers any class."),
+    "rate": Term("Rate", "How near the code stays to the prior: a low KL marks a stranger."),
+    "elbo": Term("ELBO", "How badly the VAE explains the input."),
+    "knn_latent": Term("kNN, latent", "Cosine distance to the 5th nearest training code."),
+    "knn_tfidf": Term("kNN, TF-IDF", "Cosine distance to the 5th nearest training row."),
+    "mahalanobis": Term("Mahalanobis", "Distance of the code from the nearest class."),
+    "combination": Term("Combination", "Weighted sum of the signals, fitted on validation."),
+}
+
+CLASSIFIERS = {"svm": "linear SVM", "logistic": "logistic regression"}
 
 _UNIT_OF_SUFFIX = {"_nats": "nats", "_bytes": "bytes", "_seconds": "s"}
 
@@ -122,8 +162,6 @@ def metric(name: str) -> Metric:
     """What `name` means; where nobody wrote it down, what the name itself says."""
     if name in METRICS:
         return METRICS[name]
-    if name.startswith("accuracy_"):
-        return Metric(f"Accuracy, {feature_title(name.removeprefix('accuracy_'))}", "share", "")
     if name.startswith("valid_"):
         known = metric(name.removeprefix("valid_"))
         return Metric(f"{known.title}, validation", known.unit, "")
@@ -139,13 +177,17 @@ def _spelt_out(name: str) -> str:
 
 def feature_title(name: str) -> str:
     """Joined features are named by their parts: tfidf+vae."""
-    return " + ".join(FEATURES.get(part, part) for part in name.split("+"))
+    return " + ".join(FEATURES[part].title for part in name.split("+"))
+
+
+def signal_title(name: str) -> str:
+    return SIGNALS[name].title if name in SIGNALS else _spelt_out(name)
 
 
 def value_text(value: float, unit: str) -> str:
     """A number as a reader wants it; its unit too where it is scaled by its size."""
     if unit == "share":
-        return f"{100 * value:.1f} %"
+        return percent(value)
     if unit == "bytes":
         return _bytes_text(value)
     if unit in ("s", "µs"):
@@ -174,5 +216,5 @@ def plain_text(value: Any) -> str:
 def _bytes_text(value: float) -> str:
     for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if value >= size:
-            return f"{value / size:.3g} {name}"
-    return f"{int(value)} bytes"
+            return f"{value / size:.3g}{HARD_SPACE}{name}"
+    return f"{int(value)}{HARD_SPACE}bytes"

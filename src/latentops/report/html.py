@@ -7,10 +7,12 @@ from html import escape
 from latentops.report.document import (
     Block,
     Cell,
+    Command,
     Document,
     Lead,
     Noted,
     Picture,
+    Points,
     Section,
     Table,
     Text,
@@ -70,14 +72,26 @@ def _block(block: Block) -> str:
     match block:
         case Text(text):
             return f'<p dir="auto">{escape(text)}</p>'
-        case Lead(text):
-            return f'<p class="lead" dir="auto">{escape(text)}</p>'
+        case Lead(question, answer, text):
+            return (
+                f'<p class="question" dir="auto">{escape(question)}</p>\n'
+                f'<p class="answer" dir="auto">{escape(answer)}</p>\n'
+                f'<p class="lead" dir="auto">{escape(text)}</p>'
+            )
+        case Points(lines):
+            return f"<ul>\n{''.join(_point(*line) for line in lines)}</ul>"
+        case Command(text):
+            return f'<pre tabindex="0"><code>{escape(text)}</code></pre>'
         case Warned(text):
             return f'<p class="warned" role="note" dir="auto">{escape(text)}</p>'
         case Table():
             return _table(block)
         case Picture():
             return _picture(block)
+
+
+def _point(name: str, text: str) -> str:
+    return f'<li dir="auto"><strong>{escape(name)}</strong>: {escape(text)}</li>\n'
 
 
 def _picture(picture: Picture) -> str:
@@ -93,11 +107,13 @@ def _table(table: Table) -> str:
         for place, text in enumerate(table.header)
     )
     rows = "\n".join(_row(table, place) for place in range(len(table.rows)))
-    caption = f'<caption dir="auto">{escape(table.caption)}</caption>' if table.caption else ""
+    caption = (
+        f'<p class="caption" dir="auto">{escape(table.caption)}</p>\n' if table.caption else ""
+    )
     name = escape(table.caption or " / ".join(table.header))
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">\n'
-        f"<table>{caption}\n<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>\n"
+        f'{caption}<div class="scroll" role="region" tabindex="0" aria-label="{name}">\n'
+        f"<table>\n<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>\n"
         "</div>"
     )
 

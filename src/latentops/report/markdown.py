@@ -7,10 +7,12 @@ from pathlib import PurePosixPath
 from latentops.report.document import (
     Block,
     Cell,
+    Command,
     Document,
     Lead,
     Noted,
     Picture,
+    Points,
     Section,
     Table,
     Text,
@@ -44,8 +46,12 @@ def _block(block: Block, pictures: PurePosixPath) -> str:
     match block:
         case Text(text):
             return escaped(text)
-        case Lead(text):
-            return f"**{escaped(text)}**"
+        case Lead(question, answer, text):
+            return f"{escaped(question)} **{escaped(answer)}**\n\n{escaped(text)}"
+        case Points(lines):
+            return "\n".join(f"- **{escaped(name)}**: {escaped(text)}" for name, text in lines)
+        case Command(text):
+            return f"```sh\n{text}\n```"
         case Warned(text):
             return f"> **{escaped(text)}**"
         case Table():

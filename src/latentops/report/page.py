@@ -9,7 +9,7 @@ import pandas as pd
 from latentops import artifacts
 from latentops.artifacts import Spec
 from latentops.evaluation.results import Evaluation
-from latentops.report import html, markdown, provenance, sections
+from latentops.report import answers, html, markdown, provenance, sections, shipped
 from latentops.report.document import Document, Picture, Section
 from latentops.report.facts import Facts
 
@@ -18,8 +18,11 @@ PICTURES = "pictures"  # a folder of its own, so that dvc.yaml can name it as a 
 
 # In the order of the page. A new part of the report is one more function here.
 SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
+    answers.accuracy,
+    answers.cost,
+    answers.strangers,
+    shipped.shipped,
     sections.scores,
-    sections.features,
     sections.seen_and_dreamt,
     sections.latent_space,
     sections.confusion,
@@ -70,14 +73,12 @@ def write_pictures(document: Document, folder: Path) -> None:
 
 
 def write_tables(evaluation: Evaluation, folder: Path) -> None:
-    """Write what `plots:` in dvc.yaml draws: confusion.csv, rate_per_dimension.csv, probes.csv."""
+    """Write what `plots:` in dvc.yaml draws: confusion.csv, rate_per_dimension.csv."""
     rate = evaluation.rate_per_dimension_nats
     names = [f"z{index}" for index in range(len(rate))]
-    accuracy = {name: probe["accuracy"] for name, probe in evaluation.probes.items()}
     tables = {
         "confusion": evaluation.confusion[["actual", "predicted"]],
         "rate_per_dimension": pd.DataFrame({"dimension": names, "rate_nats": rate}),
-        "probes": pd.DataFrame({"features": list(accuracy), "accuracy": list(accuracy.values())}),
     }
     for name, table in tables.items():
         artifacts.write_table(table, folder / f"{name}.csv")

@@ -9,11 +9,11 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from latentops.report import canvas
-from latentops.report.canvas import BLUE, FAINT, GREY, INK, MUTED, PALETTE, VERMILION, styled
+from latentops.report.canvas import BLUE, FAINT, GREY, INK, PALETTE, VERMILION, styled
 
 MOST_LEGEND_ENTRIES = 8
 MOST_NAMES_ON_MAP = 40
@@ -199,23 +199,3 @@ def _write_shares(axes: Axes, shares: np.ndarray) -> None:
         share = shares[row, column]
         color = "white" if share > 0.3 else INK
         axes.text(column, row, f"{share:.0%}"[:-1], ha="center", va="center", color=color)
-
-
-@styled
-def probes(table: pd.DataFrame) -> Figure:
-    """Accuracy by features; columns name, accuracy (0 to 1), note and ours (bool), best first."""
-    table = table.sort_values("accuracy", kind="stable")
-    figure = canvas.blank(0.9 + 0.5 * len(table))
-    axes = figure.subplots()
-    colors = np.where(table["ours"], BLUE, FAINT)
-    names = [f"{name}\n{note}" for name, note in zip(table["name"], table["note"], strict=True)]
-    bars = axes.barh(range(len(table)), table["accuracy"], color=colors, height=0.7)
-    axes.bar_label(bars, labels=[f"{value:.1%}" for value in table["accuracy"]], padding=4)
-    axes.set_yticks(range(len(table)), labels=names)
-    axes.set_xlim(0, 1.12)
-    axes.set_xticks(np.linspace(0, 1, 6))
-    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.grid(False, axis="y")
-    axes.tick_params(axis="y", length=0, labelcolor=MUTED)
-    axes.set_xlabel("test examples put in the right class by a linear classifier")
-    return figure

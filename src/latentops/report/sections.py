@@ -6,11 +6,10 @@ import pandas as pd
 
 from latentops.artifacts import Spec
 from latentops.evaluation.results import Dimension, Gallery, Neighbours
-from latentops.report import canvas, finding, images, pictures
+from latentops.report import canvas, conclusion, images, pictures
 from latentops.report.document import (
     Block,
     Cell,
-    Lead,
     Noted,
     Picture,
     Section,
@@ -19,11 +18,10 @@ from latentops.report.document import (
     Warned,
 )
 from latentops.report.facts import Facts
-from latentops.report.glossary import feature_title, metric, value_text
+from latentops.report.glossary import metric, value_text
 
 MOST_CONFUSIONS = 10
 LONGEST_TEXT = 240
-SAID_IN_WORDS = ("train_rows", "converged", "inverse_penalty")  # of metrics/probes.json
 SYNTHETIC = (
     "This data is synthetic: a grammar generated it, nobody said it. What holds here need not hold "
     "on real data."
@@ -31,14 +29,14 @@ SYNTHETIC = (
 
 
 def opening(facts: Facts) -> tuple[Block, ...]:
-    """What it is, and the finding: what a reader in a hurry takes away."""
+    """The verdict and what it is of: what a reader in a hurry takes away."""
     found = facts.evaluation
-    blocks: list[Block] = [Text(_what_it_is(facts))]
-    if facts.spec.synthetic:
-        blocks.append(Text(SYNTHETIC))
-    blocks.append(Lead(finding.sentence(found.probes, found.scores, len(found.confusion))))
+    blocks: list[Block] = [*conclusion.verdict(facts)]
     if found.collapse:
         blocks.append(Warned(found.collapse))
+    blocks.append(Text(_what_it_is(facts)))
+    if facts.spec.synthetic:
+        blocks.append(Text(SYNTHETIC))
     return tuple(blocks)
 
 
@@ -73,67 +71,6 @@ def _score(name: str, value: float) -> tuple[Cell, ...]:
     known = metric(name)
     name_cell = Noted(known.title, known.meaning) if known.meaning else known.title
     return name_cell, value_text(value, known.unit), known.unit_beside
-
-
-def features(facts: Facts) -> Section | None:
-    """The linear probe on the latent means beside what it must beat, with the cost of each."""
-    probes = facts.evaluation.probes
-    if not probes:
-        return None
-    order = sorted(probes, key=lambda name: -probes[name]["accuracy"])
-    ours = finding.our_features(probes)
-    known = list(dict.fromkeys(column for name in order for column in probes[name]))
-    columns = [column for column in known if column not in SAID_IN_WORDS]
-    rows = tuple(
-        (feature_title(name), *(_optional(column, probes[name]) for column in columns))
-        for name in order
-    )
-    table = Table(
-        header=("Features", *(_title_and_unit(column) for column in columns)),
-        rows=rows,
-        numeric=frozenset(range(1, len(columns) + 1)),
-        marked=frozenset({order.index(ours)} if ours else ()),
-    )
-    return Section(
-        "Features for a classifier",
-        (Text(_how_probed(facts)), _probe_picture(probes, ours), table),
-    )
-
-
-def _how_probed(facts: Facts) -> str:
-    probes = facts.evaluation.probes
-    points = 100 * finding.widest_margin(probes, len(facts.evaluation.confusion))
-    rows = max(int(probe["train_rows"]) for probe in probes.values())
-    stopped = [feature_title(name) for name, probe in probes.items() if not probe["converged"]]
-    early = f" The fit stopped early on {', '.join(stopped)}." if stopped else ""
-    return (
-        f"The same linear classifier on each kind of features, fitted on the same {rows:,} "
-        "training examples; its strength is chosen on the validation split. Differences below "
-        f"about {points:.1f} points may be chance.{early}"
-    )
-
-
-def _probe_picture(probes: Mapping[str, Mapping[str, float]], ours: str) -> Picture:
-    table = pd.DataFrame(
-        {
-            "name": [feature_title(name) for name in probes],
-            "accuracy": [probe["accuracy"] for probe in probes.values()],
-            "note": [_cost(probe) for probe in probes.values()],
-            "ours": [name == ours for name in probes],
-        }
-    )
-    heard = "; ".join(table["name"] + " " + table["accuracy"].map("{:.1%}".format))
-    return Picture(
-        "probes",
-        canvas.png(pictures.probes(table)),
-        alt=f"Bars of test accuracy by features: {heard}.",
-        caption="Test accuracy of a linear classifier on each kind of features.",
-    )
-
-
-def _cost(probe: Mapping[str, float]) -> str:
-    seconds = sum(value for name, value in probe.items() if name.endswith("fit_seconds"))
-    return f"{int(probe['features']):,} features, {seconds:.3g} s"
 
 
 def seen_and_dreamt(facts: Facts) -> Section | None:
@@ -203,7 +140,7 @@ def _key(shown: Mapping[str, str]) -> str:
 
 
 def confusion(facts: Facts) -> Section | None:
-    """What is taken for what by the classifier on the latent means."""
+    """What is taken for what by the shipped classifier."""
     pairs = facts.evaluation.confusion
     if pairs.empty:
         return None
@@ -227,7 +164,7 @@ def _confusion_picture(facts: Facts, pairs: pd.DataFrame) -> Picture:
         "confusion",
         canvas.png(pictures.confusion(pairs)),
         alt=f"Confusion matrix of {drawn} classes, actual by predicted.",
-        caption="Mistakes of the linear classifier on the VAE's means. Rows are actual classes, "
+        caption="Mistakes of the shipped classifier. Rows are actual classes, "
         "columns predicted ones; the darker, the larger the share of the row"
         f"{numbers}.{part}{_key(facts.shown)}",
     )
@@ -263,15 +200,6 @@ def _nearest(example: Neighbours) -> Table:
     label = f" ({example.label})" if example.label else ""
     caption = f"“{_cut(example.text)}”{label}"
     return Table(("Training example", "Label", "Cosine"), rows, frozenset({2}), caption=caption)
-
-
-def _optional(name: str, values: Mapping[str, float]) -> str:
-    return value_text(values[name], metric(name).unit) if name in values else ""
-
-
-def _title_and_unit(name: str) -> str:
-    known = metric(name)
-    return f"{known.title}, {known.unit_beside}" if known.unit_beside else known.title
 
 
 def _cut(text: str) -> str:

@@ -29,7 +29,15 @@ h2 {
 }
 p { margin: .75rem 0; }
 a { color: var(--accent); }
-.lead { font-size: 1.15rem; line-height: 1.5; font-weight: 600; }
+.question { margin-bottom: 0; color: var(--muted); }
+.answer { margin: .1rem 0 .5rem; font-size: 1.35rem; line-height: 1.3; font-weight: 700; }
+.lead { font-size: 1.1rem; line-height: 1.5; }
+ul { margin: .75rem 0; padding-left: 1.2rem; }
+ul li { margin: .35rem 0; }
+pre {
+  margin: .75rem 0; padding: .6rem .75rem; background: var(--tint); border-radius: .3rem;
+  white-space: pre-wrap; overflow-wrap: anywhere; font-size: .9rem;
+}
 .warned {
   padding: .75rem 1rem; border-left: 4px solid var(--warned); background: var(--warned-tint);
 }
@@ -49,7 +57,7 @@ nav a { display: inline-block; padding: .2rem 0; }
 }
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .94rem; overflow-wrap: normal; }
-caption { text-align: start; padding: 0 0 .4rem; font-weight: 600; }
+.caption { margin: 1.25rem 0 -.6rem; font-size: .94rem; font-weight: 600; }
 th, td { padding: .45rem .6rem .45rem 0; text-align: start; vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th {
@@ -58,10 +66,11 @@ thead th {
 }
 tbody tr { border-bottom: 1px solid var(--line); }
 td { max-width: 28rem; overflow-wrap: break-word; }
-td:first-child { min-width: 5.5rem; }
+td:not(.number) { min-width: 5.5rem; }
 td small { display: block; color: var(--muted); font-size: .87rem; line-height: 1.4; }
-.number { text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
-thead .number { white-space: normal; }
+.number { text-align: end; font-variant-numeric: tabular-nums; }
+.number + :not(.number) { padding-left: .75rem; }
+@media (min-width: 40rem) { tbody .number { white-space: nowrap; } }
 .marked { font-weight: 600; background: var(--tint); }
 .marked small { font-weight: 400; }
 figure { margin: 1.5rem 0; }
@@ -77,8 +86,8 @@ figcaption { margin-top: .5rem; color: var(--muted); font-size: .94rem; }
   }
   main { max-width: none; padding: 0; }
   nav { display: none; }
-  h2 { break-after: avoid; }
-  figure, tr, .warned { break-inside: avoid; }
+  h2, .caption { break-after: avoid; }
+  figure, tr, li, pre, .warned { break-inside: avoid; }
   .scroll { overflow: visible; background: none; }
 }
 """

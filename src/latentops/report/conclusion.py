@@ -1,0 +1,183 @@
+"""The verdict in words: an answer first, then its numbers; also when it is no, or cannot be given.
+
+Every sentence is made from the numbers of `Verdict` alone, so that none says more than they do.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from latentops.report import judgement, numbers
+from latentops.report.document import Block, Lead, Points
+from latentops.report.facts import Facts
+from latentops.report.glossary import feature_title, signal_title, value_text
+from latentops.report.judgement import labels_text, outcome
+from latentops.verdict.results import Budget, Claim, Cost, Signal, Strangers
+
+QUESTION = "Does the VAE make better features here?"
+SETTINGS = {"own": "the rows out of scope", "held_out": "classes left out of training"}
+NOT_MEASURED = (
+    "not measured. The data has no rows marked out of scope in test, and no classes were left out: "
+    "that takes `evaluate.depth: full` and five classes or more."
+)
+NEEDED = (
+    "For a verdict, label some rows of two classes or more, five of each to begin with, leave the "
+    "others empty, and run again: the VAE goes on learning from all of them."
+)
+OUTCOMES = {"gain": "gains", "loss": "loses", "unclear": "no clear difference"}
+
+Claimed = Sequence[tuple[Budget, Claim]]  # in the order of the labels
+
+
+def verdict(facts: Facts) -> Iterable[Block]:
+    """The answer on features, then a line on cost and one on inputs never seen."""
+    found = facts.verdict
+    claims = judgement.main_claims(found.budgets) if found else []
+    if not found or not claims:
+        yield _without_a_verdict(facts)
+        return
+    yield lead(claims)
+    lines = [("Inputs never seen", strangers(found.strangers))]
+    if found.cost:
+        lines.insert(0, ("Cost", cost(found.cost, claims[-1][1])))
+    yield Points(tuple(lines))
+
+
+def _without_a_verdict(facts: Facts) -> Lead:
+    """What the model gives without labels, and what a verdict takes."""
+    found = facts.evaluation
+    reason = facts.verdict.reason if facts.verdict else ""
+    size, used = len(found.active), int(found.active.sum())
+    scores = found.scores
+    return Lead(
+        QUESTION,
+        f"It cannot be said. {reason}".rstrip(),
+        f"What the model gives without labels: a code of {size} numbers for each example, of which "
+        f"{used} are in use, and the cost of each example, on average {-scores['elbo_nats']:.1f} "
+        f"nats ({scores['rate_nats']:.1f} for its code, {scores['distortion_nats']:.1f} for what "
+        f"the code leaves open). {NEEDED}",
+    )
+
+
+def lead(claims: Claimed) -> Lead:
+    """The answer, then the budget where the VAE does best and the one with most labels."""
+    best = max(claims, key=_merit)
+    shown = [best] if best == claims[-1] else [best, claims[-1]]
+    return Lead(QUESTION, _answer(claims), " ".join(_against(*claim) for claim in shown))
+
+
+def _merit(claim: tuple[Budget, Claim]) -> tuple[bool, float]:
+    """A clear gain before a larger difference that may be chance."""
+    return claim[1].low > 0, claim[1].difference
+
+
+def _answer(claims: Claimed) -> str:
+    gains = [outcome(claim) == "gain" for _, claim in claims]
+    texts = [labels_text(budget) for budget, _ in claims]
+    count = sum(gains)
+    if count == len(gains):
+        return "Yes, with every number of labels tried." if count > 1 else f"Yes, with {texts[0]}."
+    if not count:
+        return "No, with no number of labels tried." if len(gains) > 1 else f"No, with {texts[0]}."
+    if all(gains[:count]):
+        return f"Yes, with up to {texts[count - 1]}; no longer with {texts[count]}."
+    if all(gains[-count:]):
+        return f"Only with many labels: from {texts[-count]} on."
+    yes = [text for text, gain in zip(texts, gains, strict=True) if gain]
+    no = [text for text, gain in zip(texts, gains, strict=True) if not gain]
+    return f"With {listed(yes)} yes, with {listed(no)} no."
+
+
+def _against(budget: Budget, claim: Claim) -> str:
+    """What the VAE reaches at a budget, and how far that is from the strongest baseline."""
+    ours, theirs = feature_title(claim.ours), feature_title(claim.theirs)
+    reached = f"{ours} reaches {reached_text(budget, claim.ours)}"
+    if outcome(claim) == "unclear":
+        return (
+            f"With {labels_text(budget)} there is no clear difference: {reached}, the strongest "
+            f"baseline, {theirs}, {reached_text(budget, claim.theirs)} "
+            f"({numbers.signed_points(claim.difference, claim.low, claim.high)} points)."
+        )
+    away = f"{distance(claim)} the strongest baseline, {theirs}"
+    return f"With {labels_text(budget)}, {reached}, {away}."
+
+
+def reached_text(budget: Budget, features: str) -> str:
+    found = judgement.score(budget, features)
+    return numbers.measured(found.accuracy, found.accuracy_low, found.accuracy_high)
+
+
+def distance(claim: Claim) -> str:
+    """1.7 points [1.2, 2.2] above, or below; both ends as positive numbers."""
+    if claim.difference < 0:
+        return f"{numbers.points(-claim.difference, -claim.high, -claim.low)} below"
+    return f"{numbers.points(claim.difference, claim.low, claim.high)} above"
+
+
+def cost(costs: Sequence[Cost], claim: Claim) -> str:
+    """Time and size of both sides of a claim, and whether anything is both faster and better."""
+    by_name = {each.features: each for each in costs}
+    ours, theirs = by_name[claim.ours], by_name[claim.theirs]
+    better = [
+        each
+        for each in judgement.front(costs)
+        if each.accuracy >= ours.accuracy
+        and each.microseconds_per_example <= ours.microseconds_per_example
+        and each is not ours
+    ]
+    if better:
+        last = f"{feature_title(better[-1].features)} is as accurate or more in less time."
+    else:
+        last = "Nothing compared is both as fast and as accurate."
+    return (
+        f"with all labels, {feature_title(ours.features)} classifies an example in {_costs(ours)}; "
+        f"the strongest baseline, {feature_title(theirs.features)}, in {_costs(theirs)}. {last}"
+    )
+
+
+def _costs(cost: Cost) -> str:
+    microseconds = value_text(cost.microseconds_per_example, "µs")
+    return f"{microseconds} µs with {value_text(cost.bytes, 'bytes')}"
+
+
+def strangers(found: Sequence[Strangers]) -> str:
+    """How many strangers are told, setting by setting, and what of that is the VAE's own."""
+    if not found:
+        return NOT_MEASURED
+    return " ".join(f"{_told(setting)} {share(setting)}" for setting in found)
+
+
+def _told(setting: Strangers) -> str:
+    signal = best_signal(setting)
+    recall = numbers.measured(signal.recall, signal.recall_low, signal.recall_high)
+    auroc = numbers.measured(signal.auroc, signal.auroc_low, signal.auroc_high)
+    return (
+        f"Of {SETTINGS[setting.setting]}, {signal_title(signal.name)} tells {recall} where few "
+        f"known inputs are refused (AUROC {auroc})."
+    )
+
+
+def best_signal(setting: Strangers) -> Signal:
+    """The one whose share is claimed; without a claim, the best of AUROC."""
+    if setting.share_auroc:
+        return next(each for each in setting.signals if each.name == setting.share_auroc.ours)
+    return max(setting.signals, key=lambda signal: signal.auroc)
+
+
+def share(setting: Strangers) -> str:
+    """The VAE's own share, with its interval, and whether there is one."""
+    if not setting.share_auroc or not setting.share_recall:
+        return "The VAE's own share was not measured."
+    recall, auroc = (
+        f"{numbers.signed_points(claim.difference, claim.low, claim.high)} points of {name}"
+        for claim, name in ((setting.share_recall, "recall"), (setting.share_auroc, "AUROC"))
+    )
+    outcomes = {outcome(setting.share_recall), outcome(setting.share_auroc)}
+    said = {
+        frozenset({"gain"}): "a gain",
+        frozenset({"loss"}): "a loss",
+        frozenset({"unclear"}): "no clear difference",
+    }.get(frozenset(outcomes), "clear in one of the two only")
+    return f"The VAE's own share is {recall} and {auroc}: {said}."
+
+
+def listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
