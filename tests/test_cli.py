@@ -325,3 +325,40 @@ class TestServe:
         assert isinstance(error, StoreError)
         assert "\n" not in str(error)
         assert not served
+
+
+class TestPredict:
+    @pytest.mark.parametrize("model", [(), ("models:/tiny@champion",), ("models:/tiny/1",)])
+    def test_files_are_found_from_where_the_person_is(
+        self, registered: Path, model: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("below").mkdir()
+        Path("dvc.yaml").touch()
+        monkeypatch.chdir("below")
+        Path("in.csv").write_text("text,id\nturn on,1\n,2\n")
+        options = ("--input", "in.csv", "--output", "out.csv", "--batch-size", "1")
+        said = run("predict", *model, *options).output
+        assert "out.csv: 2 rows, 1 of them without a text, " in said
+        assert said.endswith(" rows per second\n")
+        rows = (registered / "below/out.csv").read_text().splitlines()
+        assert rows[0] == "text,id,label,probability,out_of_scope,out_of_scope_score"
+        assert rows[2] == ",2,,,,"
+
+    def test_a_folder_the_column_and_the_task_are_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)  # no project
+        write_project(Path())
+        inference.export(Path(), Path("model folder"))
+        Path("in.jsonl").write_text('{"said": "turn on"}\n')
+        options = ("--task", "encode", "--text-column", "said")
+        run("predict", "model folder", "--input", "in.jsonl", "--output", "out.jsonl", *options)
+        (line,) = Path("out.jsonl").read_text().splitlines()
+        assert list(json.loads(line)) == ["said", "z0", "z1", "z2"]
+
+    def test_a_useless_output_is_said_before_a_model_is_looked_for(self, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_text("text\na\n")
+        path = str(tmp_path / "in.csv")
+        error = error_of("predict", "models:/none/1", "--input", path, "--output", path)
+        assert isinstance(error, SettingsError)
+        assert "is the input itself" in str(error)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -220,6 +220,16 @@ def tensors_sha256(arrays: Arrays) -> str:
     return digest.hexdigest()
 
 
+_UNWRITABLE = (
+    errno.EACCES,
+    errno.EROFS,
+    errno.EPERM,
+    errno.EEXIST,  # a file where the folder should be
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+)
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Write to the path this gives; `path` then changes in one step, or not at all."""
@@ -234,11 +244,12 @@ def whole_file(path: Path) -> Iterator[Path]:
                 f"No space is left to write {path}. The file was left as it was: free some space "
                 "and run the command again."
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in _UNWRITABLE:
             raise ArtifactError(f"{path} cannot be written: {error.strerror}.") from error
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where its folder cannot be, it is not either
+            partial.unlink()
 
 
 @contextmanager

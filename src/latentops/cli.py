@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from latentops.registry.settings import Settings as RegistrySettings
+    from latentops.scoring.run import Task
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -177,6 +178,68 @@ def serve(model: str | None, host: str, port: int) -> None:
     folder = _model_folder(model)
     _check_free(host, port)
     service.serve(folder, host, port)
+
+
+@cli.command()
+@click.argument("model", required=False)
+@click.option(
+    "--input",
+    "source",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Texts: .csv, .tsv, .jsonl or .parquet. Images: .npz (x) or .npy.",
+)
+@click.option(
+    "--output",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="To write: .csv, .jsonl or .parquet.",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["classify", "encode", "score"]),
+    default="classify",
+    show_default=True,
+    help="A label, a code in the latent space, or the ELBO for each row.",
+)
+@click.option(
+    "--text-column", default="text", show_default=True, help="Of the input, with the texts."
+)
+@click.option(
+    "--batch-size",
+    "rows_at_once",
+    type=click.IntRange(min=1),
+    default=4096,
+    show_default=True,
+    help="Rows that are held in memory.",
+)
+def predict(
+    model: str | None,
+    source: Path,
+    target: Path,
+    task: "Task",
+    text_column: str,
+    rows_at_once: int,
+) -> None:
+    """Put a file of any size through MODEL, which is named as in `serve`.
+
+    The output has every row of the input in order, its own columns first (of images the row's
+    number) and then the answer's: label, probability, out_of_scope and out_of_scope_score, or z0,
+    z1, ..., or elbo_nats. A row without a text gets an empty answer. The output is written whole
+    or not at all.
+    """
+    from latentops.scoring import run
+
+    source, target = source.absolute(), target.absolute()  # before the project is entered
+    run.check_paths(source, target)
+    from latentops.inference import Predictor
+
+    predictor = Predictor.from_folder(_model_folder(model))
+    done = run.score_file(predictor, source, target, task, text_column, rows_at_once)
+    pace = f"{done.rows / max(done.seconds, 1e-9):,.0f} rows per second"
+    empty = f", {done.without_text:,} of them without a text" if done.without_text else ""
+    click.echo(f"{target}: {done.rows:,} rows{empty}, {pace}")
 
 
 @cli.command()
