@@ -59,6 +59,9 @@ class Weighed(Schema):
     mean: float
     sd: float
 
+    def of(self, signal_N: np.ndarray) -> np.ndarray:
+        return self.weight * (signal_N - self.mean) / self.sd
+
 
 class Detector(Schema):
     """Strangeness is the sum of the weighed signals; a row above `threshold` is out of scope."""
@@ -80,6 +83,7 @@ class HeadFile(Schema):
     candidates: tuple[Candidate, ...] = ()
     train_rows: int = 0
     temperature: float = 1.0
+    refuse: float = 0.05  # share of in-scope validation rows that was to be out of scope
     rounded_labels: float | None = None  # share of rows whose label int8 weights leave as it was
     detector: Detector | None = None
 
@@ -174,11 +178,11 @@ class Classifier:
 
     def strangeness(self, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
         """[N], higher for a row less like those of training; see `Detector`."""
-        total_N = np.zeros(len(logits_NC))
-        for name, part in self.detector.signals.items():
-            signal_N = SIGNALS[name](inputs, logits_NC)
-            total_N += part.weight * (signal_N - part.mean) / part.sd
-        return total_N
+        parts = [
+            weighed.of(SIGNALS[name](inputs, logits_NC))
+            for name, weighed in self.detector.signals.items()
+        ]
+        return np.asarray(sum(parts))
 
     def judge(self, inputs: Inputs) -> Judgement:
         logits_NC = self.logits(inputs)

@@ -20,6 +20,8 @@ CANDIDATES = {
     "counts": ("tfidf", "lsa", "vae", "vae+hidden", "tfidf+vae", "lsa+vae"),
     "image": ("pixels", "pca", "vae", "vae+hidden", "pixels+vae"),
 }
+# Where there are too few labels to compare anything.
+DEFAULTS = {"counts": "tfidf+vae", "image": "pixels+vae"}
 
 
 class HeadSettings(Section):

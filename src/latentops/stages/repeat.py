@@ -1,0 +1,147 @@
+"""Stage repeat: the same training again with other seeds, and once without some classes.
+
+A difference between features is claimed over VAE seeds; strangers of held-out classes need a VAE
+that never saw them. A killed stage goes on from its last whole epoch.
+"""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from latentops import artifacts, build, config, objectives, provenance
+from latentops.artifacts import Arrays, HeldOut, Repeat, Repeats, Spec, Split, Vocabulary
+from latentops.data.batches import Examples
+from latentops.errors import exit_on_known_error
+from latentops.evaluation.settings import Depth
+from latentops.training import checkpoint, loop
+from latentops.training.settings import Settings as TrainSettings
+
+CHECKPOINTS = Path(".latentops/repeats")
+REPEATS = {"quick": 1, "full": 2}
+LEAST_CLASSES = 5  # fewer leave too little when some are held out
+_HELD_OUT_SHARE = 0.2
+_SPLITS: tuple[Split, Split] = ("train", "valid")
+
+
+class Settings(config.Section):
+    """Equals `params:` of the stage in dvc.yaml."""
+
+    evaluate: Depth
+
+
+class Trained(config.Section):
+    """model/settings.json: what the training to be repeated was made with."""
+
+    model: build.Model
+    objective: objectives.Settings
+    train: TrainSettings
+
+
+class Fitted(NamedTuple):
+    weights: Arrays
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """The data and the settings of the training that is repeated."""
+
+    spec: Spec
+    vocabulary: Vocabulary
+    settings: Trained
+    arrays: dict[Split, Arrays]
+    digests: tuple[str, ...]
+
+    def fit(self, name: str, seed: int, without: Sequence[int] = ()) -> Fitted:
+        """With another seed, or without the rows of the classes whose indices are given."""
+        print(f"{name}:", file=sys.stderr)
+        sections = self.settings.objective, self.settings.train.model_copy(update={"seed": seed})
+        train, valid = (self._examples(self.arrays[split], without) for split in _SPLITS)
+        unigram = build.unigram(train)
+        vae = build.model(self.spec, self.vocabulary, self.settings.model, seed, unigram)
+        identity = (*self.digests, *map(str, without))
+        mark = checkpoint.fingerprint(vae, [self.settings.model, *sections], identity)
+        kept = checkpoint.Checkpoint(CHECKPOINTS / name, mark)
+        fit = loop.fit(vae, train, valid, *sections, checkpoint=kept, progress=True)
+        return Fitted(build.weights(vae), fit.seconds)
+
+    def _examples(self, arrays: Arrays, without: Sequence[int]) -> Examples:
+        rows = np.flatnonzero(arrays["in_scope"] & ~np.isin(arrays["y"], without))
+        examples = build.examples(self.spec, self.vocabulary, arrays, self.settings.model)
+        return examples.subset(torch.from_numpy(rows))
+
+
+def main() -> None:
+    depth = config.load(Settings).evaluate
+    training = _read()
+    first = training.settings.train.seed
+    count = REPEATS[depth.depth]
+    seeds = [_repeat(training, first, offset) for offset in range(1, count + 1)]
+    held_out = _hold_out(training, depth.seed) if depth.depth == "full" else None
+    artifacts.write_json(Repeats(seeds=tuple(seeds), held_out=held_out), artifacts.REPEATS_LIST)
+    shutil.rmtree(CHECKPOINTS, ignore_errors=True)
+
+
+def _read() -> Training:
+    paths = {split: artifacts.tensors_path(split) for split in _SPLITS}
+    data = map(artifacts.md5, (artifacts.SPEC, artifacts.VOCABULARY, *paths.values()))
+    return Training(
+        spec=artifacts.read_schema(Spec, artifacts.SPEC),
+        vocabulary=artifacts.read_schema(Vocabulary, artifacts.VOCABULARY),
+        settings=artifacts.read_schema(Trained, artifacts.MODEL_SETTINGS),
+        arrays={split: artifacts.read_tensors(path) for split, path in paths.items()},
+        digests=(*data, provenance.code_sha256(["repeat"])),
+    )
+
+
+def _repeat(training: Training, first: int, offset: int) -> Repeat:
+    path = artifacts.repeat_path(offset)
+    fitted = training.fit(path.stem, first + offset)
+    artifacts.write_tensors(fitted.weights, path)
+    return Repeat(seed=first + offset, file=path.name, train_seconds=fitted.seconds)
+
+
+def _hold_out(training: Training, seed: int) -> HeldOut | None:
+    y_train, y_valid = (training.arrays[split]["y"] for split in _SPLITS)
+    drawn = held_out_classes(y_train, y_valid, seed)
+    if drawn is None:
+        return None
+    for_valid, for_test = drawn
+    path = artifacts.HELD_OUT_WEIGHTS
+    fitted = training.fit(path.stem, training.settings.train.seed, [*for_valid, *for_test])
+    artifacts.write_tensors(fitted.weights, path)
+    names = training.spec.classes
+    return HeldOut(
+        classes_valid=tuple(names[y] for y in for_valid),
+        classes_test=tuple(names[y] for y in for_test),
+        file=path.name,
+        train_seconds=fitted.seconds,
+    )
+
+
+def held_out_classes(
+    y_train: np.ndarray, y_valid: np.ndarray, seed: int
+) -> tuple[list[int], list[int]] | None:
+    """Classes, by index, that are strangers in validation and others that are so in test.
+
+    A fifth of those that stand in both splits, two at least; none where there are fewer than
+    `LEAST_CLASSES`.
+    """
+    classes = np.intersect1d(y_train[y_train >= 0], y_valid)
+    if len(classes) < LEAST_CLASSES:
+        return None
+    count = max(2, round(_HELD_OUT_SHARE * len(classes)))
+    drawn = np.random.default_rng(seed).choice(classes, count, replace=False)
+    half = count // 2
+    return sorted(drawn[:half].tolist()), sorted(drawn[half:].tolist())
+
+
+if __name__ == "__main__":
+    with exit_on_known_error():
+        main()
