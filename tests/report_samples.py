@@ -221,7 +221,6 @@ def digits(latent: int = 8, examples: int = 300) -> Facts:
     label = pd.Series(y[:examples].astype(str), dtype="str")
     evaluation = Evaluation(
         scores={"elbo_nats": -40.2, "rate_nats": 15.9, "distortion_nats": 24.3, "active_units": 5},
-        probes={},
         collapse="",
         rate_per_dimension_nats=np.array([0.0, 2.0, 3.5, 0.1, 0.7, 0.01, 1.4, 0.9]),
         active=np.array([False, True, True, False, True, False, True, True]),
@@ -293,7 +292,7 @@ def unlabelled() -> Facts:
         latent_map=found.latent_map.assign(label=""),
         confusion=found.confusion.iloc[:0],
     )
-    reason = "This data has no labels."
+    reason = "the training rows of 'digits' have no labels."
     return replace(
         facts,
         spec=facts.spec.model_copy(update={"classes": ()}),

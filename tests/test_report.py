@@ -216,13 +216,13 @@ def test_synthetic_data_and_a_collapse_are_said_before_any_section():
 def test_without_labels_it_says_what_there_is_instead_and_what_a_verdict_takes():
     document = composed("unlabelled")
     lead = lead_of(document)
-    assert lead.answer == "It cannot be said. This data has no labels."
+    assert lead.answer == "It cannot be said: the training rows of 'digits' have no labels."
     assert "a code of 8 numbers for each example, of which 5 are in use" in lead.text
     assert "40.2 nats (15.9 for its code, 24.3 for what the code leaves open)" in lead.text
     assert "label some rows of two classes or more" in lead.text
     titles = {section.title for section in document.sections}
     assert titles.isdisjoint({"Confusions", "Accuracy by number of labels", "Cost"})
-    assert "shipped without a classifier: This data has no labels." in said(document)
+    assert "shipped without a classifier: the training rows of 'digits' have no" in said(document)
 
 
 def test_beta_is_the_one_that_training_ended_with():

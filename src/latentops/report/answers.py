@@ -22,7 +22,7 @@ INTERVALS = (
     "together. A difference is paired, over the same rows and "
     "samples, and is called one only where its interval leaves out 0."
 )
-QUICK = "This was a quick look: `evaluate.depth: full` adds budgets, VAEs and classes left out."
+QUICK = "This was a quick look: evaluate.depth: full adds budgets, VAEs and classes left out."
 CHOICES = (
     "The classifier (logistic regression or linear SVM), its strength and the weight of joined "
     "features are chosen inside the labels of each budget, never on test. The VAE and LSA or PCA "
@@ -227,7 +227,8 @@ def strangers(facts: Facts) -> Section | None:
             ("AUROC", "The chance that a stranger looks stranger than a known input; 50 is luck."),
             (
                 "Recall",
-                "Strangers refused, at the threshold on validation that refuses few known inputs.",
+                "Strangers refused, at the threshold where "
+                f"{conclusion.refused(facts)} validation inputs are refused.",
             ),
             *((SIGNALS[name].title, SIGNALS[name].meaning) for name in names if name in SIGNALS),
         )

@@ -13,15 +13,16 @@ from latentops.report.judgement import labels_text, outcome
 from latentops.verdict.results import Budget, Claim, Cost, Signal, Strangers
 
 QUESTION = "Does the VAE make better features here?"
-SETTINGS = {"own": "the rows out of scope", "held_out": "classes left out of training"}
+SETTINGS = {"own": "the rows out of scope", "held_out": "rows of classes left out"}
 NOT_MEASURED = (
     "not measured. The data has no rows marked out of scope in test, and no classes were left out: "
-    "that takes `evaluate.depth: full` and five classes or more."
+    "that takes evaluate.depth: full and five classes or more."
 )
 NEEDED = (
     "For a verdict, label some rows of two classes or more, five of each to begin with, leave the "
     "others empty, and run again: the VAE goes on learning from all of them."
 )
+SHARES = {"gain": "a gain", "loss": "a loss", "unclear": "no clear difference"}
 OUTCOMES = {"gain": "gains", "loss": "loses", "unclear": "no clear difference"}
 
 Claimed = Sequence[tuple[Budget, Claim]]  # in the order of the labels
@@ -35,7 +36,7 @@ def verdict(facts: Facts) -> Iterable[Block]:
         yield _without_a_verdict(facts)
         return
     yield lead(claims)
-    lines = [("Inputs never seen", strangers(found.strangers))]
+    lines = [("Inputs never seen", strangers(found.strangers, refused(facts)))]
     if found.cost:
         lines.insert(0, ("Cost", cost(found.cost, claims[-1][1])))
     yield Points(tuple(lines))
@@ -49,8 +50,8 @@ def _without_a_verdict(facts: Facts) -> Lead:
     scores = found.scores
     return Lead(
         QUESTION,
-        f"It cannot be said. {reason}".rstrip(),
-        f"What the model gives without labels: a code of {size} numbers for each example, of which "
+        f"It cannot be said: {reason}" if reason else "It has not been measured.",
+        f"What the model gives all the same: a code of {size} numbers for each example, of which "
         f"{used} are in use, and the cost of each example, on average {-scores['elbo_nats']:.1f} "
         f"nats ({scores['rate_nats']:.1f} for its code, {scores['distortion_nats']:.1f} for what "
         f"the code leaves open). {NEEDED}",
@@ -70,20 +71,22 @@ def _merit(claim: tuple[Budget, Claim]) -> tuple[bool, float]:
 
 
 def _answer(claims: Claimed) -> str:
-    gains = [outcome(claim) == "gain" for _, claim in claims]
+    """Yes or no in as few words as the numbers of labels allow, and where a gain ends."""
+    outcomes = [outcome(claim) for _, claim in claims]
     texts = [labels_text(budget) for budget, _ in claims]
+    gains = [each == "gain" for each in outcomes]
     count = sum(gains)
-    if count == len(gains):
-        return "Yes, with every number of labels tried." if count > 1 else f"Yes, with {texts[0]}."
-    if not count:
-        return "No, with no number of labels tried." if len(gains) > 1 else f"No, with {texts[0]}."
+    tried = f"with {texts[0]}" if len(texts) == 1 else "with every number of labels tried"
+    if count in (0, len(gains)):
+        no = "No" if "loss" in outcomes else "No clear difference"
+        return f"{'Yes' if count else no}, {tried}."
     if all(gains[:count]):
         return f"Yes, with up to {texts[count - 1]}; no longer with {texts[count]}."
     if all(gains[-count:]):
         return f"Only with many labels: from {texts[-count]} on."
     yes = [text for text, gain in zip(texts, gains, strict=True) if gain]
-    no = [text for text, gain in zip(texts, gains, strict=True) if not gain]
-    return f"With {listed(yes)} yes, with {listed(no)} no."
+    no_gain = [text for text, gain in zip(texts, gains, strict=True) if not gain]
+    return f"With {listed(yes)} yes, with {listed(no_gain)} no."
 
 
 def _against(budget: Budget, claim: Claim) -> str:
@@ -138,20 +141,25 @@ def _costs(cost: Cost) -> str:
     return f"{microseconds} µs with {value_text(cost.bytes, 'bytes')}"
 
 
-def strangers(found: Sequence[Strangers]) -> str:
+def refused(facts: Facts) -> str:
+    """How many known inputs the thresholds on strangers refuse."""
+    return f"{numbers.percent(facts.head.refuse)} of known" if facts.head else "few known"
+
+
+def strangers(found: Sequence[Strangers], known: str) -> str:
     """How many strangers are told, setting by setting, and what of that is the VAE's own."""
     if not found:
         return NOT_MEASURED
-    return " ".join(f"{_told(setting)} {share(setting)}" for setting in found)
+    return " ".join(f"{_told(setting, known)} {share(setting)}" for setting in found)
 
 
-def _told(setting: Strangers) -> str:
+def _told(setting: Strangers, known: str) -> str:
     signal = best_signal(setting)
     recall = numbers.measured(signal.recall, signal.recall_low, signal.recall_high)
     auroc = numbers.measured(signal.auroc, signal.auroc_low, signal.auroc_high)
     return (
-        f"Of {SETTINGS[setting.setting]}, {signal_title(signal.name)} tells {recall} where few "
-        f"known inputs are refused (AUROC {auroc})."
+        f"{recall} of {SETTINGS[setting.setting]} are recognised where {known} validation inputs "
+        f"are refused ({signal_title(signal.name)}, AUROC {auroc})."
     )
 
 
@@ -166,17 +174,13 @@ def share(setting: Strangers) -> str:
     """The VAE's own share, with its interval, and whether there is one."""
     if not setting.share_auroc or not setting.share_recall:
         return "The VAE's own share was not measured."
-    recall, auroc = (
-        f"{numbers.signed_points(claim.difference, claim.low, claim.high)} points of {name}"
-        for claim, name in ((setting.share_recall, "recall"), (setting.share_auroc, "AUROC"))
-    )
-    outcomes = {outcome(setting.share_recall), outcome(setting.share_auroc)}
-    said = {
-        frozenset({"gain"}): "a gain",
-        frozenset({"loss"}): "a loss",
-        frozenset({"unclear"}): "no clear difference",
-    }.get(frozenset(outcomes), "clear in one of the two only")
-    return f"The VAE's own share is {recall} and {auroc}: {said}."
+    claims = {"recall": setting.share_recall, "AUROC": setting.share_auroc}
+    parts = [
+        f"{numbers.signed_points(claim.difference, claim.low, claim.high)} points of {name} "
+        f"({SHARES[outcome(claim)]})"
+        for name, claim in claims.items()
+    ]
+    return f"The VAE's own share of this is {listed(parts)}."
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -146,6 +146,8 @@ FEATURES = {
 SIGNALS = {
     "margin": Term("Margin", "How little the classifier prefers any class."),
     "rate": Term("Rate", "How near the code stays to the prior: a low KL marks a stranger."),
+    "known": Term("Known words", "How few words of the text stand in the vocabulary."),
+    "unknown": Term("Unknown words", "How many words of the text do not stand in it."),
     "elbo": Term("ELBO", "How badly the VAE explains the input."),
     "knn_latent": Term("kNN, latent", "Cosine distance to the 5th nearest training code."),
     "knn_tfidf": Term("kNN, TF-IDF", "Cosine distance to the 5th nearest training row."),

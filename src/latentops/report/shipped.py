@@ -8,7 +8,7 @@ from latentops.report.document import Block, Cell, Command, Section, Table, Text
 from latentops.report.facts import Facts
 from latentops.report.glossary import CLASSIFIERS, feature_title, signal_title, value_text
 
-CALL = "latentops predict 'models:/<name>@champion' --input file.csv --output out.parquet"
+CALL = "latentops predict --input file.csv --output out.parquet"
 
 
 def shipped(facts: Facts) -> Section | None:
@@ -32,15 +32,16 @@ def _blocks(head: HeadFile, chosen: Candidate) -> Iterable[Block]:
     yield Text(
         f"A {classifier} on {feature_title(chosen.features)}, for {len(head.classes):,} classes, "
         "with a detector of inputs out of scope. Weights, vocabulary, classifier and threshold are "
-        "one version. It labels a file of any size, where <name> is `registry.name` of params.yaml:"
+        "one version of the registered model. The champion labels a file of any size:"
     )
     yield Command(CALL)
     yield Text(
-        "The output has a row for each input: label, probability, out_of_scope and its score."
+        "The output has a row for each input: label, probability, out_of_scope and its score. "
+        "Another version is named before --input, as models:/name/3 or models:/name@challenger."
     )
     yield Table(("Of the classifier", "Value"), tuple(_facts(head, chosen)))
     if head.detector:
-        yield _detector(head.detector)
+        yield _detector(head.detector, head.refuse)
     if len(head.candidates) > 1:
         yield _candidates(head, chosen)
 
@@ -62,18 +63,22 @@ def _facts(head: HeadFile, chosen: Candidate) -> Iterable[tuple[Cell, ...]]:
         yield "Classes never predicted, without a training row", ", ".join(head.absent)
 
 
-def _detector(detector: Detector) -> Table:
+def _detector(detector: Detector, refuse: float) -> Table:
     rows = [
         (f"Weight of {signal_title(name).lower()}", f"{each.weight:.3g}")
         for name, each in detector.signals.items()
     ]
     rows += [
         ("Threshold: above, out of scope", f"{detector.threshold:.4g}"),
-        ("Known validation rows refused", numbers.percent(detector.refused)),
+        ("Known validation rows refused", _refused(detector.refused, refuse)),
     ]
     if detector.note:
         rows.append(("Fitted on", detector.note))
     return Table(("Of the detector", "Value"), tuple(rows))
+
+
+def _refused(found: float, asked: float) -> str:
+    return f"{numbers.percent(found)}; asked for: {numbers.percent(asked)}"
 
 
 def _candidates(head: HeadFile, chosen: Candidate) -> Table:

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox
@@ -292,6 +293,7 @@ def _annotate(axes: Axes, cost: Cost, radius: float, distance: int, eighth: int)
         va={1: "bottom", 0: "center", -1: "top"}[round(up)],
         fontsize=8.5,
         arrowprops=line if distance > NEAR else None,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
     )
 
 
