@@ -45,7 +45,7 @@ class Candidate(Schema):
     """One feature set that was tried."""
 
     features: str
-    classifier: str
+    classifier: Literal["logistic", "svm"]
     inverse_penalty: float
     join: float | None  # weight of the blocks after the first; None: a single block
     accuracy: float | None  # of the rows that chose; None: nothing could be chosen

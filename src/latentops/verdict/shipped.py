@@ -119,8 +119,9 @@ def ship(subject: Subject, train: Portion, valid: Portion, settings: HeadSetting
     return _guarded(classifier, subject, valid)
 
 
-def fold(head: Head, basis: Basis, facts: HeadFile) -> Classifier:
-    """`head` on blocks as one linear map of what the blocks are made of, terms in int8."""
+def linear_map(head: Head, basis: Basis) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`head` as weights [F, C] on what the blocks are made of (terms or pixels, means, hidden
+    layers) and a bias [C]; float64, C the classes of the head."""
     bias_C = head.bias_C.astype(np.float64)
     sums: dict[str, np.ndarray] = {}
     for name, coefficients_FC in head.coefficients.items():
@@ -132,12 +133,18 @@ def fold(head: Head, basis: Basis, facts: HeadFile) -> Classifier:
             bias_C = bias_C - basis.projection.origin_K @ weights_FC
             weights_FC = basis.projection.components_DK @ weights_FC
         sums[_READS[name]] = sums.get(_READS[name], 0.0) + weights_FC
-    maps = {name: _widened(sums_FC, head, facts) for name, sums_FC in sums.items()}
-    bias = np.full(len(facts.classes), -np.inf, dtype=np.float32)
-    bias[head.classes_C] = bias_C
+    return sums, bias_C
+
+
+def fold(head: Head, basis: Basis, facts: HeadFile) -> Classifier:
+    """That map for all classes of the data, terms in int8."""
+    sums, bias_K = linear_map(head, basis)
+    maps = {name: _widened(sums_FK, head, facts) for name, sums_FK in sums.items()}
+    bias_C = np.full(len(facts.classes), -np.inf, dtype=np.float32)
+    bias_C[head.classes_C] = bias_K
     return Classifier(
         head=facts,
-        bias_C=bias,
+        bias_C=bias_C,
         terms=Rounded.of(maps["terms"]) if "terms" in maps else None,
         pixels_DC=maps.get("pixels"),
         mean_ZC=maps.get("mean"),
