@@ -36,6 +36,7 @@ def choice(**changes):
         "min_documents": 1,
         "vocabulary_size": 10_000,
         "target_size": 10_000,
+        "target_pairs": 0,
         "stop_words": "none",
     }
     return SimpleNamespace(**{**neutral, **changes})
@@ -256,7 +257,7 @@ class TestPairs:
     @given(st.lists(st.text("ab é'.\n", max_size=30), max_size=6), st.integers(1, 3))
     def test_they_are_those_of_scikit_learn_on_any_latin_text(self, texts, least) -> None:
         """With the words that are there, and however rare a pair must not be."""
-        texts = ["a b", "a b", "a b", *texts]
+        texts = ["a b", "a b a b", "a b", *texts]
         built = build(texts, choice(word_pairs=True, min_documents=least))
         vectorizer = CountVectorizer(analyzer=lambda text: pairs_of(words(text)), min_df=least)
         truth = vectorizer.fit_transform(texts).toarray()
