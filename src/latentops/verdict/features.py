@@ -152,7 +152,7 @@ class Basis:
         if len(self.word_columns) in (0, len(self.vocabulary.terms)):
             return blocks
         words = portion.counts[:, self.word_columns]
-        blocks["tfidf_words"] = weighting.tfidf(words, self._words_only)
+        blocks["tfidf_words"] = weighting.tfidf(words, weighting.single_words(self.vocabulary))
         return blocks
 
     def dense(self, observed: Blocks) -> dict[str, np.ndarray]:
@@ -166,10 +166,6 @@ class Basis:
     def word_columns(self) -> np.ndarray:
         """Of `tfidf_words` among the terms."""
         return weighting.word_columns(self.vocabulary)
-
-    @cached_property
-    def _words_only(self) -> Vocabulary:
-        return weighting.only(self.vocabulary, self.word_columns)
 
     def _scaled(self, raw: dict[str, np.ndarray]) -> Blocks:
         return {name: self.scales[name](raw_NF) for name, raw_NF in raw.items()}
