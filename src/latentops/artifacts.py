@@ -39,7 +39,6 @@ HEAD = Path("model/head.safetensors")
 HEAD_FACTS = Path("model/head.json")
 TRAIN_METRICS = Path("metrics/train.json")
 EVAL_METRICS = Path("metrics/eval.json")
-PROBES = Path("metrics/probes.json")
 VERDICT = Path("metrics/verdict.json")
 TRAINING_CURVE = Path("plots/training.csv")
 VERDICT_PLOTS = Path("plots/verdict")
@@ -63,7 +62,6 @@ _WRITTEN_BY_FILE = {
     TRAIN_METRICS: "train",
     TRAINING_CURVE: "train",
     EVAL_METRICS: "evaluate",
-    PROBES: "evaluate",
     REGISTERED: "register",
 }
 

@@ -51,10 +51,10 @@ BREAKS = [
         "tests/test_evaluation.py::test_rows_out_of_scope_change_nothing",
     ),
     (
-        "evaluation/baselines.py",
-        "classification.fit_head(x_train, train.y, x_valid, valid.y)",
-        "classification.fit_head(x_train, train.y, x_test, test.y)",
-        "tests/test_evaluation.py::test_test_labels_choose_nothing",
+        "evaluation/evaluate.py",
+        "strangers = np.flatnonzero(~everything.in_scope)",
+        "strangers = np.flatnonzero(everything.in_scope)",
+        "tests/test_evaluation.py::test_strangers_in_test_are_told_from_rows_in_scope",
     ),
     (
         "evaluation/scores.py",
@@ -63,9 +63,9 @@ BREAKS = [
         "tests/test_evaluation.py::test_documents_without_a_target_word_have_no_perplexity",
     ),
     (
-        "evaluation/evaluate.py",
-        "unseen = ~seen[labelled]",
-        "unseen = seen[labelled]",
+        "evaluation/judged.py",
+        "unseen = ~seen_in_train",
+        "unseen = seen_in_train",
         "tests/test_evaluation.py::test_test_rows_that_stand_in_train_are_counted_and_left_out",
     ),
     (

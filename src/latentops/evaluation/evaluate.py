@@ -1,4 +1,4 @@
-"""A trained model and the prepared splits to scores, probes and what the pictures show."""
+"""A trained model and the prepared splits to scores and what the pictures show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import torch
 
 from latentops import build
 from latentops.artifacts import Spec, Split, Vocabulary
+from latentops.classifier import Classifier, Judgement
 from latentops.elbo import Posterior
-from latentops.evaluation import baselines, gallery, scores, text
-from latentops.evaluation.baselines import FeatureSet, Probed
+from latentops.evaluation import gallery, judged, scores, text
 from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours
 from latentops.evaluation.scores import Scores
 from latentops.evaluation.settings import Settings
 from latentops.metrics import latent
 from latentops.model import VAE
-from latentops.portion import Portion, Prepared, encode, in_scope
+from latentops.portion import Portion, Prepared, encode, in_scope, inputs, whole
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class _Subject:
     """What is evaluated, and on what."""
 
     vae: VAE
+    classifier: Classifier | None
     spec: Spec
     vocabulary: Vocabulary
     train: Portion
     valid: Portion
     test: Portion
+    strangers: Portion | None  # the test rows out of scope
     posterior: Posterior  # of test
     rates: np.ndarray  # [Z], mean over test, nats
     settings: Settings
@@ -37,36 +39,34 @@ class _Subject:
 
 def evaluate(
     vae: VAE,
+    classifier: Classifier | None,
     spec: Spec,
     vocabulary: Vocabulary,
     splits: Mapping[Split, Prepared],
     model: build.Model,
     settings: Settings,
-    training_seconds: float | None = None,
 ) -> Evaluation:
-    """Score a trained model, on the CPU and in evaluation mode.
+    """Score a trained model and its classifier, on the CPU and in evaluation mode.
 
-    Scores come from the rows of `test` in scope. `train` and `valid` serve the linear heads and
-    the baselines. What is shown, in pictures or in words, is of `valid`: nobody who looks at it
-    gets to know `test`. The same arguments give the same scores, seconds apart. Raises
-    NumericalError for a score that is not finite.
+    Scores come from the rows of `test` in scope, those of detection from all of them. `train`
+    serves PCA and says which test rows it holds too. What is shown, in pictures or in words, is of
+    `valid`: nobody who looks at it gets to know `test`. The same arguments give the same scores.
+    Raises NumericalError for a score that is not finite.
     """
-    subject = _subject(vae, spec, vocabulary, splits, model, settings)
+    subject = _subject(vae, classifier, spec, vocabulary, splits, model, settings)
     found = _model_scores(subject)
     scores.require_finite(found)
-    sets, more = _baselines(subject)
-    shown_mean_NZ = encode(vae, subject.valid.examples).mean.numpy()
-    probes = _probes(subject, {"vae_mean": baselines.vae_mean(vae, training_seconds), **sets})
-    found |= {**more, **_test_rows(subject, probes), **_accuracies(probes)}
+    judgement = _judgement(subject, subject.test)
+    found |= _more_scores(subject, judgement)
     scores.require_finite(found)
+    shown_mean_NZ = encode(vae, subject.valid.examples).mean.numpy()
     return Evaluation(
         scores=found,
-        probes={name: probed.scores for name, probed in probes.items()},
         collapse=scores.collapse(found, vae.latent, settings),
         rate_per_dimension_nats=subject.rates,
         active=latent.active(subject.posterior.mean).numpy(),
         latent_map=gallery.latent_map(shown_mean_NZ, subject.valid.y, spec),
-        confusion=_confusion(subject, probes),
+        confusion=_confusion(subject, judgement),
         gallery=_gallery(subject),
         dimensions=_dimensions(subject),
         neighbours=_neighbours(subject, shown_mean_NZ),
@@ -75,6 +75,7 @@ def evaluate(
 
 def _subject(
     vae: VAE,
+    classifier: Classifier | None,
     spec: Spec,
     vocabulary: Vocabulary,
     splits: Mapping[Split, Prepared],
@@ -84,15 +85,19 @@ def _subject(
     def portion(split: Split) -> Portion:
         return in_scope(split, splits[split], spec, vocabulary, model, settings.seed)
 
+    everything = whole("test", splits["test"], spec, vocabulary, model, settings.seed)
+    strangers = np.flatnonzero(~everything.in_scope)
     test = portion("test")
     posterior = encode(vae, test.examples)
     return _Subject(
         vae=vae,
+        classifier=classifier,
         spec=spec,
         vocabulary=vocabulary,
         train=portion("train"),
         valid=portion("valid"),
         test=test,
+        strangers=everything.subset(strangers) if len(strangers) else None,
         posterior=posterior,
         rates=posterior.kl().double().mean(0).numpy(),
         settings=settings,
@@ -107,58 +112,54 @@ def _model_scores(subject: _Subject) -> Scores:
     }
 
 
-def _baselines(subject: _Subject) -> tuple[dict[str, FeatureSet], Scores]:
-    """What the means have to beat, and what it scores without labels."""
-    size, seed = subject.vae.latent, subject.settings.seed
+def _more_scores(subject: _Subject, judgement: Judgement | None) -> Scores:
+    """What is set beside the model, and what its classifier makes of the rows."""
+    train, test = subject.train, subject.test
+    found: Scores = {"test_rows": len(test)}
+    seen = None
     if subject.spec.kind == "image":
-        pca, seconds = baselines.fit_pca(subject.train, size, seed)
-        mse = baselines.mse_pixel(pca, subject.test)
-        return baselines.of_pixels(pca, seconds), {"mse_pixel_pca": mse}
-    if not baselines.can_probe(subject.train, subject.test):
-        return {}, {}
-    return baselines.of_counts(subject.train, size, seed), {}
+        found |= scores.pca_scores(train, test, subject.vae.latent, subject.settings.seed)
+    else:
+        seen = scores.seen_in_train(train, test)
+        found["test_rows_also_in_train"] = int(seen.sum())
+    if judgement is None:
+        return found
+    labelled = test.y >= 0
+    if labelled.any():
+        also_in_train = None if seen is None else seen[labelled]
+        found |= judged.accuracies(test.y[labelled], judgement.label_N[labelled], also_in_train)
+    return found | _detections(subject, judgement)
 
 
-def _probes(subject: _Subject, sets: Mapping[str, FeatureSet]) -> dict[str, Probed]:
-    """Empty where there are no labels."""
-    train, valid, test = subject.train, subject.valid, subject.test
-    if not baselines.can_probe(train, test):
+def _detections(subject: _Subject, judgement: Judgement) -> Scores:
+    """Empty where the data has no rows out of scope."""
+    if subject.classifier is None or subject.strangers is None:
         return {}
-    return baselines.probe_all(sets, train, valid, test, subject.settings.seed)
+    strange = _judgement(subject, subject.strangers)
+    assert strange is not None
+    return judged.detections(subject.classifier, judgement.strangeness_N, strange.strangeness_N)
 
 
-def _accuracies(probes: Mapping[str, Probed]) -> Scores:
-    """Of the VAE's means without a suffix, of the other features with their name as one."""
-    if not probes:
-        return {}
-    others = {
-        f"accuracy_{name}": probed.scores["accuracy"]
-        for name, probed in probes.items()
-        if name != "vae_mean"
-    }
-    ours = probes["vae_mean"].scores
-    return {name: ours[name] for name in ("accuracy", "recall_macro", "f1_macro")} | others
+def _judgement(subject: _Subject, portion: Portion) -> Judgement | None:
+    """None for a model without a classifier."""
+    if subject.classifier is None:
+        return None
+    given = inputs(
+        subject.classifier,
+        subject.vae,
+        portion.examples,
+        portion.counts,
+        subject.vocabulary,
+        portion.texts,
+    )
+    return subject.classifier.judge(given)
 
 
-def _test_rows(subject: _Subject, probes: Mapping[str, Probed]) -> Scores:
-    """How many rows were scored, and for documents how many of them stand in train too."""
-    rows: Scores = {"test_rows": len(subject.test)}
-    if subject.spec.kind == "image":
-        return rows
-    seen = scores.seen_in_train(subject.train, subject.test)
-    counted: Scores = {**rows, "test_rows_also_in_train": int(seen.sum())}
-    labelled = subject.test.y >= 0
-    unseen = ~seen[labelled]
-    if not probes or not unseen.any():
-        return counted
-    right = probes["vae_mean"].predicted == subject.test.y[labelled]
-    return {**counted, "accuracy_unseen": float(right[unseen].mean())}
-
-
-def _confusion(subject: _Subject, probes: Mapping[str, Probed]) -> pd.DataFrame:
-    """Class names of the labelled test rows; no rows where there are no labels."""
-    actual = subject.test.y[subject.test.y >= 0] if probes else np.empty(0, int)
-    predicted = probes["vae_mean"].predicted if probes else actual
+def _confusion(subject: _Subject, judgement: Judgement | None) -> pd.DataFrame:
+    """Class names of the labelled test rows; no rows where nothing classifies them."""
+    labelled = np.flatnonzero(subject.test.y >= 0)
+    actual = subject.test.y[labelled] if judgement else np.empty(0, int)
+    predicted = judgement.label_N[labelled] if judgement else actual
     return pd.DataFrame(
         {
             "actual": gallery.class_names(actual, subject.spec),

@@ -41,12 +41,11 @@ class Evaluation:
     """Scores and what the pictures need."""
 
     scores: dict[str, float]  # metrics/eval.json
-    probes: dict[str, dict[str, float]]  # metrics/probes.json: features -> scores and cost
     collapse: str  # one sentence, or empty when the latent is used
     rate_per_dimension_nats: np.ndarray  # [Z], mean over the test split, sorted by nothing
     active: np.ndarray  # [Z], bool: which dimensions `active_units` counts
     latent_map: pd.DataFrame  # x, y, label of validation examples
-    confusion: pd.DataFrame  # actual, predicted: one row per test example
+    confusion: pd.DataFrame  # actual, predicted by the shipped classifier: a row per test example
     gallery: Gallery | None = None
     dimensions: list[Dimension] = field(default_factory=list)
     neighbours: list[Neighbours] = field(default_factory=list)

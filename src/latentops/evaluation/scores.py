@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from latentops import elbo
@@ -19,6 +20,10 @@ from latentops.model import VAE
 from latentops.portion import ROWS_AT_ONCE, Portion
 
 Scores = dict[str, float]
+
+# What keeps PCA within seconds and 256 MB of float32.
+_PCA_ROWS = 100_000
+_PCA_PIXELS = 2**26
 
 # The mutual information is against the aggregate of all rows: so many pairs take a few seconds.
 _INFORMATION_PAIRS = 10_000**2
@@ -87,6 +92,17 @@ def _mse_pixel(vae: VAE, test: Examples) -> float:
         for batch in in_batches(test, ROWS_AT_ONCE)
     ]
     return torch.cat(squares).double().mean().item()
+
+
+def pca_scores(train: Portion, test: Portion, size: int, seed: int) -> Scores:
+    """The same error of as many principal components, fitted on the training pixels."""
+    width = math.prod(test.subset(np.array([0])).matrix().shape)
+    rows = max(1, min(_PCA_ROWS, _PCA_PIXELS // width))
+    pixels = train.sample(rows, seed).matrix()
+    pca = PCA(min(size, *pixels.shape), random_state=seed).fit(pixels)
+    shown = test.matrix()
+    errors = pca.inverse_transform(pca.transform(shown)) - shown
+    return {"mse_pixel_pca": float(np.square(errors, dtype=np.float64).mean())}
 
 
 def code_scores(posterior: Posterior, settings: Settings) -> Scores:

@@ -1,9 +1,10 @@
-"""Stage evaluate: a trained model and all splits -> scores, probes, plots and the report."""
+"""Stage evaluate: a trained model, its classifier, all splits -> scores, plots and the report."""
 
 from typing import Any, get_args
 
-from latentops import artifacts, build, config
+from latentops import artifacts, build, classifier, config
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
+from latentops.classifier import HeadFile
 from latentops.errors import exit_on_known_error
 from latentops.evaluation.evaluate import evaluate
 from latentops.evaluation.results import Evaluation
@@ -11,6 +12,7 @@ from latentops.evaluation.settings import Settings as EvaluateSettings
 from latentops.portion import Prepared
 from latentops.report import page
 from latentops.report.facts import Facts
+from latentops.verdict.results import Verdict
 
 
 class Settings(config.Section):
@@ -27,11 +29,9 @@ def main() -> None:
     weights = artifacts.read_tensors(artifacts.WEIGHTS)
     training = artifacts.read_json(artifacts.TRAIN_METRICS)
     vae = build.load_model(spec, vocabulary, model, weights)
-    found = evaluate(
-        vae, spec, vocabulary, _splits(), model, settings.evaluate, training["train_seconds"]
-    )
+    shipped = classifier.load(artifacts.HEAD.parent)
+    found = evaluate(vae, shipped, spec, vocabulary, _splits(), model, settings.evaluate)
     artifacts.write_json(found.scores, artifacts.EVAL_METRICS)
-    artifacts.write_json(found.probes, artifacts.PROBES)
     page.write(_facts(spec, weights, training, found))
 
 
@@ -60,6 +60,8 @@ def _facts(spec: Spec, weights: Arrays, training: dict[str, Any], found: Evaluat
             },
         },
         data_picture=artifacts.DATA_PICTURE.read_bytes(),
+        verdict=artifacts.read_schema(Verdict, artifacts.VERDICT),
+        head=artifacts.read_schema(HeadFile, artifacts.HEAD_FACTS),
     )
 
 
