@@ -202,6 +202,13 @@ def test_a_target_beyond_the_commonest_words_is_counted_among_the_words():
     assert set(built.terms) == {"and", "cat", "dog"}
 
 
+def test_pairs_join_the_target_unless_both_words_are_left_out():
+    texts = ["out of the red box", "out of the red box", "the red cat"]
+    settings = choice(word_pairs=True, target_size=1, target_pairs=2, stop_words="english")
+    built = build(texts, settings)
+    assert {built.terms[at] for at in built.target} == {"red", "the red", "red box"}
+
+
 def test_ngrams_are_the_target_where_there_are_no_words():
     built = build(LATIN, choice(words=False, characters=(2, 2), target_size=7))
     assert len(built.target) == 7

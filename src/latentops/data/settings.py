@@ -54,8 +54,11 @@ class Settings(Section):
     target_size: int = pydantic.Field(
         2_000, ge=1, description="terms that the decoder reconstructs: the commonest words"
     )
+    target_pairs: int = pydantic.Field(
+        0, ge=0, description="pairs of words that the decoder reconstructs beside them"
+    )
     stop_words: Literal["none", "english"] = pydantic.Field(
-        "none", description="left out of the target"
+        "none", description="left out of the target, as are pairs of two of them"
     )
 
     binarize: Literal["none", "static", "dynamic"] = pydantic.Field(
@@ -70,6 +73,8 @@ class Settings(Section):
             )
         if self.word_pairs and not self.words:
             raise ValueError("word_pairs: true needs words: true")
+        if self.target_pairs and not self.word_pairs:
+            raise ValueError("target_pairs needs word_pairs: true; else set it to 0")
         return self
 
     @pydantic.field_validator("characters")

@@ -4,7 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, Protocol
 
 import numpy as np
@@ -34,14 +34,16 @@ class Choice(Protocol):
     @property
     def target_size(self) -> int: ...
     @property
+    def target_pairs(self) -> int: ...
+    @property
     def stop_words(self) -> Literal["none", "english"]: ...
 
 
 def build(texts: Iterable[str], settings: Choice) -> Vocabulary:
     """The commonest terms of each kind by document frequency, ties in alphabetical order.
 
-    The target is chosen first, among single words where words are terms: even where stop words are
-    commoner, what the decoder reconstructs also stands in the vocabulary.
+    The target is chosen first, among words and pairs where words are terms: even where stop words
+    are commoner, what the decoder reconstructs also stands in the vocabulary.
     """
     texts = list(texts)
     frequency = _document_frequency(texts, settings)
@@ -90,10 +92,17 @@ def _ranked(frequency: Counter[str], min_documents: int) -> list[str]:
 
 
 def _target(ranked: list[str], settings: Choice) -> set[str]:
-    left_out = _english_stop_words() if settings.stop_words == "english" else frozenset()
     kind: Kind = "word" if settings.words else "ngram"
-    candidates = (term for term in ranked if term not in left_out and kind_of(term) == kind)
-    return set(islice(candidates, min(settings.target_size, settings.vocabulary_size)))
+    sizes: dict[Kind, int] = {kind: settings.target_size, "pair": settings.target_pairs}
+    left_out = _english_stop_words() if settings.stop_words == "english" else frozenset()
+    telling = [term for term in ranked if not left_out.issuperset(term.split(" "))]
+    of_each = (
+        islice(
+            (term for term in telling if kind_of(term) == kind), min(size, settings.vocabulary_size)
+        )
+        for kind, size in sizes.items()
+    )
+    return set(chain.from_iterable(of_each))
 
 
 def _chosen(ranked: list[str], target: set[str], most: int) -> set[str]:
