@@ -106,13 +106,18 @@ def test_coverage_is_the_share_of_tokens(report):
     }
 
 
-def test_ngrams_do_not_count_as_words_that_are_known():
+def test_pairs_and_ngrams_do_not_count_as_words_that_are_known():
     terms = Vocabulary(
-        terms=("set", "~se", "~et"), target=(0,), documents=1, words=True, characters=(2, 2)
+        terms=("set", "~se", "~et", "set sea"),
+        target=(0,),
+        documents=1,
+        pairs=True,
+        characters=(2, 2),
     )
     tables = {"train": table(["set sea"], ["a"])}
-    spec = Spec(source="mine", kind="counts", shape=(3,), classes=("a",))
+    spec = Spec(source="mine", kind="counts", shape=(4,), classes=("a",))
     arrays = {"train": arrays_of(tables["train"]["text"], terms)}
+    assert arrays["train"]["counts"].sum() == 5  # "se" stands there twice
     found = summarize(spec, tables, arrays, terms, NOTHING_REFUSED)
     assert found["vocabulary"]["known_share"]["train"] == 1 / 2
     assert found["terms_per_text"]["quantiles"]["train"]["mean"] == 2
