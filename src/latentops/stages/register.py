@@ -13,7 +13,14 @@ from latentops.registry import candidate
 from latentops.registry.register import register
 from latentops.registry.settings import Settings as RegistrySettings
 
-RECORDS = ("plots", "reports", "data/report.png", "data/refused.csv")
+RECORDS = (
+    "plots",
+    "reports",
+    "metrics/verdict.json",
+    "model/head.json",
+    "data/report.png",
+    "data/refused.csv",
+)
 
 
 class Settings(config.Section):
