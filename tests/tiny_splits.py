@@ -14,7 +14,7 @@ from latentops.portion import Portion, Prepared
 from latentops.verdict.shipped import Subject
 
 LATENT = 4
-COMMON = "please can you tell me what the is of my a to for and now".split()
+COMMON = ("please", "can", "you", "tell", "me", "what", "the", "is", "of", "my", "a", "to", "for")
 
 
 @dataclass(frozen=True)
