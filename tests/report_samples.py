@@ -151,12 +151,16 @@ def cost(name: str, place: int, features: Features) -> Cost:
 def strangers(setting: str) -> Strangers:
     found = {
         "margin": (0.951, True),
+        "margin_tfidf": (0.942, False),
+        "knn_tfidf": (0.92, False),
+        "known": (0.71, False),
+        "unknown": (0.66, False),
         "rate": (0.841, True),
         "elbo": (0.403, True),
         "knn_latent": (0.901, True),
-        "knn_tfidf": (0.92, False),
         "mahalanobis": (0.876, True),
         "combination": (0.96, True),
+        "combination_without_vae": (0.952, False),
     }
     return Strangers(
         setting=setting,
@@ -164,8 +168,8 @@ def strangers(setting: str) -> Strangers:
         stranger_rows=1000,
         note="A sentence on how it was done.",
         signals=tuple(signal(name, auroc, vae) for name, (auroc, vae) in found.items()),
-        share_auroc=claim("combination", "knn_tfidf", 0.008, 0.003),
-        share_recall=claim("combination", "knn_tfidf", 0.016, 0.007),
+        share_auroc=claim("combination", "combination_without_vae", 0.008, 0.003),
+        share_recall=claim("combination", "combination_without_vae", 0.016, 0.007),
     )
 
 

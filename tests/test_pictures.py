@@ -14,9 +14,11 @@ import report_samples as samples
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from sklearn.metrics import confusion_matrix
 
-from latentops.report import canvas, images, pictures
+from latentops.report import canvas, images, pictures, verdict_pictures
 
 
 def blobs(labels: int, each: int = 20) -> pd.DataFrame:
@@ -41,6 +43,8 @@ def predictions(classes: int, each: int = 4, wrong: float = 0.3) -> pd.DataFrame
     return pd.DataFrame({"actual": names[actual], "predicted": names[guess]})
 
 
+VERDICT = samples.verdict()
+PANELS = [(each.setting, each.signals) for each in VERDICT.strangers]
 GALLERY = samples.digits().evaluation.gallery
 assert GALLERY is not None
 FIGURES = {
@@ -48,6 +52,9 @@ FIGURES = {
     "rate": lambda: pictures.rate_per_dimension(np.array([0.1, 2.0]), np.array([False, True])),
     "map": lambda: pictures.latent_map(blobs(12)),
     "confusion": lambda: pictures.confusion(predictions(5)),
+    "accuracy by labels": lambda: verdict_pictures.accuracy_by_labels(VERDICT.budgets),
+    "accuracy by cost": lambda: verdict_pictures.accuracy_by_cost(VERDICT.cost),
+    "strangers": lambda: verdict_pictures.strangers(PANELS),
     "reconstructions": lambda: images.reconstructions(GALLERY.originals, GALLERY.reconstructions),
     "samples": lambda: images.samples(GALLERY.prior_samples),
     "traversal": lambda: images.traversal(GALLERY.traversal, GALLERY.traversal_dimensions),
@@ -198,6 +205,112 @@ def test_a_class_that_is_never_predicted_or_never_actual_has_its_row():
     counts = pictures.confusion_counts(pairs)
     assert counts.to_numpy().tolist() == [[1, 1], [0, 0]]
     canvas.png(pictures.confusion(pairs))
+
+
+def curves(axes) -> dict[str, Line2D]:
+    """By the color in which they are drawn, without the ends of intervals."""
+    return {to_hex(line.get_color()): line for line in axes.lines if line.get_linestyle() != "None"}
+
+
+def test_accuracy_by_labels_draws_each_score_and_its_interval():
+    figure = verdict_pictures.accuracy_by_labels(VERDICT.budgets)
+    upper = figure.axes[0]
+    lines = curves(upper)
+    for place, first in enumerate(VERDICT.budgets[0].scores):
+        scores = [budget.scores[place] for budget in VERDICT.budgets]
+        line = lines[to_hex(verdict_pictures.LOOKS[first.features].color)]
+        assert list(line.get_xdata()) == [budget.labels for budget in VERDICT.budgets]
+        assert list(line.get_ydata()) == [score.accuracy for score in scores]
+        band = upper.collections[2 * place].get_paths()[0].vertices
+        for budget, score in zip(VERDICT.budgets, scores, strict=True):
+            ends = band[band[:, 0] == budget.labels, 1]
+            assert (ends.min(), ends.max()) == (score.accuracy_low, score.accuracy_high)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[:4] == ["TF-IDF of words", "TF-IDF", "LSA", "TF-IDF + LSA"]
+    assert all("VAE" in name for name in names[4:])
+
+
+def test_gains_losses_and_neither_have_marks_of_their_own():
+    gains = ((0.02, 0.01), (-0.02, 0.01), (0.002, 0.01))
+    labels = {"1 per class": 10, "5 per class": 50, "all": 900}
+    budgets = samples.verdict(gains, labels=labels).budgets
+    lower = verdict_pictures.accuracy_by_labels(budgets).axes[1]
+    marks = {
+        float(line.get_ydata()[0]): line.get_marker()
+        for line in lower.lines
+        if line.get_marker() in ("^", "v", "o")
+    }
+    assert marks == {0.02: "^", -0.02: "v", 0.002: "o"}
+
+
+def test_names_of_budgets_that_are_near_each_other_stand_below_one_another():
+    labels = {"1 per class": 10, "5 per class": 50, "all": 52}
+    budgets = samples.verdict(samples.MIXED[:3], labels=labels).budgets
+    figure = verdict_pictures.accuracy_by_labels(budgets)
+    figure.draw_without_rendering()
+    first, near, last = figure.axes[1].get_xticklabels()
+    assert first.get_text() == "1\nper class"
+    assert last.get_text() == "\n\nall\n52"
+    lines = near.get_window_extent().height / 2
+    assert near.get_window_extent().y0 >= last.get_window_extent().y1 - 2 * lines - 4
+
+
+def test_one_budget_has_its_marks_side_by_side():
+    (budget,) = samples.verdict([(0.01, 0.02)], labels={"all": 300}).budgets
+    lines = curves(verdict_pictures.accuracy_by_labels([budget]).axes[0]).values()
+    places = sorted(float(line.get_xdata()[0]) for line in lines)
+    assert len(set(places)) == 8
+    assert np.exp(np.mean(np.log(places))) == pytest.approx(300)
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 1.0])
+def test_a_study_where_all_are_alike_is_still_drawn(accuracy):
+    alike = {"accuracy": accuracy, "accuracy_low": accuracy, "accuracy_high": accuracy}
+    for labels in ({"all": 3}, {"1 per class": 2, "all": 3}):
+        some = samples.verdict([(0.0, 0.0)] * len(labels), labels=labels).budgets
+        budgets = [
+            budget.model_copy(
+                update={"scores": tuple(s.model_copy(update=alike) for s in budget.scores)}
+            )
+            for budget in some
+        ]
+        canvas.png(verdict_pictures.accuracy_by_labels(budgets))
+    same = {"accuracy": accuracy, "microseconds_per_example": 3.0, "bytes": 8}
+    costs = [cost.model_copy(update=same) for cost in VERDICT.cost]
+    canvas.png(verdict_pictures.accuracy_by_cost(costs))
+
+
+@pytest.mark.parametrize("features", [samples.TEXT_FEATURES, samples.IMAGE_FEATURES])
+def test_accuracy_by_cost_marks_each_feature_set_and_hides_no_name(features):
+    costs = samples.verdict(features=features).cost
+    figure = verdict_pictures.accuracy_by_cost(costs)
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    marks = [tuple(dots.get_offsets()[0]) for dots in axes.collections]
+    assert marks == [(cost.microseconds_per_example, cost.accuracy) for cost in costs]
+    areas = [float(dots.get_sizes()[0]) for dots in axes.collections]
+    assert areas == sorted(areas)
+    boxes = [Text.get_window_extent(text) for text in axes.texts]
+    assert len(boxes) == len(costs)
+    assert not any(a.overlaps(b) for place, a in enumerate(boxes) for b in boxes[:place])
+    room = axes.get_window_extent()
+    assert all(room.x0 <= box.x0 and box.x1 <= room.x1 + 1 for box in boxes)
+
+
+def test_bars_of_strangers_run_from_chance_to_the_auroc():
+    figure = verdict_pictures.strangers(PANELS)
+    for axes, (title, signals) in zip(figure.axes, PANELS, strict=True):
+        assert axes.get_title(loc="left") == title
+        for bar, signal in zip(axes.patches, signals, strict=True):
+            assert bar.get_x() == 0.5
+            assert bar.get_x() + bar.get_width() == pytest.approx(signal.auroc)
+            color = canvas.BLUE if signal.uses_vae else canvas.GREY
+            assert to_hex(bar.get_facecolor()) == color.lower()
+        ends = [tuple(line.get_xdata()) for line in axes.lines if line.get_marker() == "|"]
+        assert ends == [(signal.auroc_low, signal.auroc_high) for signal in signals]
+        low, high = axes.get_xlim()
+        assert low < min(signal.auroc_low for signal in signals)
+        assert high > 1
 
 
 def test_originals_stand_above_their_reconstructions():

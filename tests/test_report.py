@@ -40,7 +40,8 @@ FACTS = {
     "many_classes": samples.many_classes,
     "chinese": samples.chinese,
 }
-WIDTHS = (360, 390)
+WIDTHS = (360, 390, 1100)
+PAPER = 718  # pixels between the margins of an A4 page
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
@@ -361,10 +362,11 @@ LOOK = """
 const found = {};
 function look(frame) {
   const page = frame.contentDocument, width = page.documentElement.clientWidth;
+  const scrolls = table => table && getComputedStyle(table).overflowX !== "visible";
   const wide = [...page.querySelectorAll("body *")].filter(
     node => node.getBoundingClientRect().right > width + 0.5
-      && !node.parentElement.closest(".scroll"));
-  found[frame.width] = {
+      && !scrolls(node.parentElement.closest(".scroll")));
+  found[frame.name] = {
     width: width,
     scroll: page.documentElement.scrollWidth,
     wide: wide.map(node => node.outerHTML.slice(0, 80)),
@@ -379,33 +381,53 @@ function look(frame) {
 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: install one to look at the page in it")
 @pytest.mark.parametrize("name", FACTS)
-def test_on_a_phone_nothing_is_cut_off_and_every_picture_is_there(name, tmp_path):
-    source = escape(html.render(composed(name)))
-    frames = [
-        f'<iframe width="{w}" height="800" srcdoc="{source}" onload="look(this)"></iframe>'
-        for w in WIDTHS
-    ]
+def test_on_a_phone_a_desk_and_paper_nothing_is_cut_off_and_every_picture_is_there(name, tmp_path):
+    source = html.render(composed(name))
+    on_paper = source.replace("@media print", "@media all")
+    frames = [_frame(str(width), width, source) for width in WIDTHS]
+    frames.append(_frame("paper", PAPER, on_paper))
     (tmp_path / "look.html").write_text(LOOK + "".join(frames), encoding="utf-8")
-    seen = json.loads(_in_chromium(tmp_path / "look.html", profile=tmp_path / "profile"))
-    for width in WIDTHS:
-        found = seen[str(width)]
-        assert 300 < found["width"] <= width
+    seen = json.loads(_in_chromium(tmp_path / "look.html", tmp_path))
+    assert len(seen) == len(frames)
+    for found in seen.values():
+        assert found["width"] > 300
         assert found["scroll"] <= found["width"]
         assert found["wide"] == []
         assert found["pictures"] == len(pictures_of(composed(name)))
         assert found["broken"] == 0
 
 
-def _in_chromium(path: Path, profile: Path) -> str:
+def _frame(name: str, width: int, source: str) -> str:
+    size = f'name="{name}" width="{width}" height="800"'
+    return f'<iframe {size} srcdoc="{escape(source)}" onload="look(this)"></iframe>'
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: install one to print the page with it")
+def test_printed_it_holds_every_picture(tmp_path):
+    document = composed("digits")
+    (tmp_path / "page.html").write_text(html.render(document), encoding="utf-8")
+    _chromium(tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}", tmp_path / "page.html")
+    printed = (tmp_path / "page.pdf").read_bytes()
+    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 30
+    assert len(re.findall(rb"/Subtype\s*/Image\b", printed)) >= len(pictures_of(document))
+
+
+def _in_chromium(path: Path, folder: Path) -> str:
+    shown = _chromium(folder, "--dump-dom", path)
+    found = re.search(r'<pre id="found">(.*?)</pre>', shown, flags=re.DOTALL)
+    assert found, shown[-2000:]
+    return unescape(found.group(1))
+
+
+def _chromium(folder: Path, action: str, page_path: Path) -> str:
     quiet = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
         "--disable-background-networking --disable-component-update --virtual-time-budget=10000"
     )
-    command = [CHROMIUM, *quiet.split(), f"--user-data-dir={profile}", "--dump-dom", path.as_uri()]
+    profile = f"--user-data-dir={folder / 'profile'}"
+    command = [CHROMIUM, *quiet.split(), profile, action, page_path.as_uri()]
     run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=180)
-    found = re.search(r'<pre id="found">(.*?)</pre>', run.stdout, flags=re.DOTALL)
-    assert found, run.stderr[-2000:]
-    return unescape(found.group(1))
+    return run.stdout
 
 
 def test_a_section_can_be_built_and_rendered_alone():

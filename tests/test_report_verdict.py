@@ -14,8 +14,8 @@ from latentops.report import answers, conclusion, judgement, numbers, shipped
 from latentops.report.document import Command, Lead, Noted, Points, Section, Table, Text
 from latentops.report.glossary import CLASSIFIERS, SIGNALS, feature_title
 from latentops.report.verdict_pictures import LOOKS
-from latentops.verdict import features, heads
-from latentops.verdict.results import Cost, Verdict
+from latentops.verdict import features, heads, strangers
+from latentops.verdict.results import Cost
 
 GAIN, LOSS, UNCLEAR = (0.02, 0.01), (-0.02, 0.01), (0.002, 0.01)
 BLOCKS = (("tfidf_words", "tfidf", "lsa", "vae", "hidden"), ("pixels", "pca", "vae", "hidden"))
@@ -56,6 +56,7 @@ def test_no_two_feature_sets_of_one_study_look_the_same(blocks):
 def test_every_classifier_and_every_shipped_signal_has_a_name():
     assert set(get_args(heads.Kind)) == set(CLASSIFIERS)
     assert set(SHIPPED_SIGNALS) <= set(SIGNALS)
+    assert {strangers.COMBINATION, strangers.WITHOUT_VAE} <= set(SIGNALS)
 
 
 @pytest.mark.parametrize(
@@ -174,21 +175,21 @@ def test_the_line_on_cost_says_where_nothing_is_as_good_in_less_time():
 
 def test_the_share_of_the_vae_is_told_with_its_interval_and_whether_it_is_one():
     found = samples.strangers("own")
-    said = plain(conclusion.strangers([found], "5.0 % of known"))
+    said = plain(conclusion.strangers([found], 0.05))
     assert said.startswith("80.0 % [78.0, 82.0] of the rows out of scope are recognised")
     assert "where 5.0 % of known validation inputs are refused" in said
     assert "AUROC 96.0 % [95.0, 97.0]" in said
     assert said.endswith(
-        "The VAE's own share of this is +1.6 [0.9, 2.3] points of recall (a gain) and "
-        "+0.8 [0.5, 1.1] points of AUROC (a gain)."
+        "The VAE's own share of this, beside Combined without VAE, is +1.6 [0.9, 2.3] points of "
+        "recall (a gain) and +0.8 [0.5, 1.1] points of AUROC (a gain)."
     )
     unclear = found.model_copy(update={"share_auroc": samples.claim("rate", "margin", 0.0, 0.1)})
-    assert "+0.0" not in conclusion.strangers([unclear], "few known")
+    assert "+0.0" not in conclusion.strangers([unclear], 0.05)
     assert "0.0 [-10.0, 10.0] points of AUROC (no clear difference)" in plain(
-        conclusion.strangers([unclear], "few known")
+        conclusion.strangers([unclear], 0.05)
     )
     without = found.model_copy(update={"share_auroc": None})
-    assert "own share was not measured" in conclusion.strangers([without], "few known")
+    assert "own share was not measured" in conclusion.strangers([without], 0.05)
 
 
 def test_strangers_that_could_not_be_measured_are_said_so():
@@ -291,10 +292,16 @@ def test_every_signal_of_each_setting_is_listed():
     own, held_out = table_of(section, 0), table_of(section, 1)
     assert own.caption == "Rows out of scope: 1,000 beside 4,500 known"
     assert held_out.caption == "Classes left out: 1,000 beside 4,500 known"
-    assert [row[0].text for row in own.rows][:2] == ["Margin", "Rate"]
+    assert [row[0].text for row in own.rows][:2] == ["Margin", "Margin on TF-IDF"]
     assert plain(own.rows[0][1]) == "95.1 [94.1, 96.1]"
-    assert {place for place, row in enumerate(own.rows) if row[0].note == "without it"} == {4}
-    assert [own.rows[place][0].text for place in own.marked] == ["Combination"]
+    assert {place for place, row in enumerate(own.rows) if row[0].note == "without it"} == {
+        1,
+        2,
+        3,
+        4,
+        10,
+    }
+    assert [own.rows[place][0].text for place in own.marked] == ["All combined"]
 
 
 def test_the_shipped_model_is_described_and_how_to_call_it():
@@ -319,10 +326,7 @@ def test_the_command_in_the_report_is_one_of_the_command_line():
 
 
 def test_without_a_study_nothing_of_it_is_shown():
-    for verdict in (None, samples.unlabelled().verdict):
-        facts = replace(samples.digits(), verdict=verdict)
-        assert answers.accuracy(facts) is None
-        assert answers.cost(facts) is None
-        assert answers.strangers(facts) is None
-    assert isinstance(samples.unlabelled().verdict, Verdict)
-    assert shipped.shipped(replace(samples.digits(), head=None)) is None
+    facts = samples.unlabelled()
+    assert answers.accuracy(facts) is None
+    assert answers.cost(facts) is None
+    assert answers.strangers(facts) is None

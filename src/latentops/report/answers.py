@@ -33,7 +33,7 @@ CHOICES = (
 def accuracy(facts: Facts) -> Section | None:
     """What each feature set reaches at each label budget, and which differences are claimed."""
     verdict = facts.verdict
-    if verdict is None or not verdict.budgets:
+    if not verdict.budgets:
         return None
     blocks: tuple[Block, ...] = (
         Text(_how_compared(verdict)),
@@ -150,7 +150,7 @@ def _explained(scores: Iterable[Score]) -> Points:
 def cost(facts: Facts) -> Section | None:
     """Accuracy against what it takes, measured side by side."""
     verdict = facts.verdict
-    if verdict is None or not verdict.cost:
+    if not verdict.cost:
         return None
     note = Text(
         "With all labels, measured side by side in one run on one thread: seconds to train, "
@@ -215,7 +215,7 @@ def _cost(each: Cost, neighbours: bool) -> tuple[Cell, ...]:
 def strangers(facts: Facts) -> Section | None:
     """How well inputs of a kind never seen are told from known ones, by signal."""
     verdict = facts.verdict
-    if verdict is None or not verdict.budgets:
+    if not verdict.budgets:
         return None
     if not verdict.strangers:
         said = conclusion.NOT_MEASURED
@@ -228,7 +228,7 @@ def strangers(facts: Facts) -> Section | None:
             (
                 "Recall",
                 "Strangers refused, at the threshold where "
-                f"{conclusion.refused(facts)} validation inputs are refused.",
+                f"{numbers.percent(facts.head.refuse)} of known validation inputs are refused.",
             ),
             *((SIGNALS[name].title, SIGNALS[name].meaning) for name in names if name in SIGNALS),
         )

@@ -31,12 +31,12 @@ Claimed = Sequence[tuple[Budget, Claim]]  # in the order of the labels
 def verdict(facts: Facts) -> Iterable[Block]:
     """The answer on features, then a line on cost and one on inputs never seen."""
     found = facts.verdict
-    claims = judgement.main_claims(found.budgets) if found else []
-    if not found or not claims:
+    claims = judgement.main_claims(found.budgets)
+    if not claims:
         yield _without_a_verdict(facts)
         return
     yield lead(claims)
-    lines = [("Inputs never seen", strangers(found.strangers, refused(facts)))]
+    lines = [("Inputs never seen", strangers(found.strangers, facts.head.refuse))]
     if found.cost:
         lines.insert(0, ("Cost", cost(found.cost, claims[-1][1])))
     yield Points(tuple(lines))
@@ -45,12 +45,11 @@ def verdict(facts: Facts) -> Iterable[Block]:
 def _without_a_verdict(facts: Facts) -> Lead:
     """What the model gives without labels, and what a verdict takes."""
     found = facts.evaluation
-    reason = facts.verdict.reason if facts.verdict else ""
     size, used = len(found.active), int(found.active.sum())
     scores = found.scores
     return Lead(
         QUESTION,
-        f"It cannot be said: {reason}" if reason else "It has not been measured.",
+        f"It cannot be said: {facts.verdict.reason}",
         f"What the model gives all the same: a code of {size} numbers for each example, of which "
         f"{used} are in use, and the cost of each example, on average {-scores['elbo_nats']:.1f} "
         f"nats ({scores['rate_nats']:.1f} for its code, {scores['distortion_nats']:.1f} for what "
@@ -141,25 +140,20 @@ def _costs(cost: Cost) -> str:
     return f"{microseconds} µs with {value_text(cost.bytes, 'bytes')}"
 
 
-def refused(facts: Facts) -> str:
-    """How many known inputs the thresholds on strangers refuse."""
-    return f"{numbers.percent(facts.head.refuse)} of known" if facts.head else "few known"
-
-
-def strangers(found: Sequence[Strangers], known: str) -> str:
+def strangers(found: Sequence[Strangers], refuse: float) -> str:
     """How many strangers are told, setting by setting, and what of that is the VAE's own."""
     if not found:
         return NOT_MEASURED
-    return " ".join(f"{_told(setting, known)} {share(setting)}" for setting in found)
+    return " ".join(f"{_told(setting, refuse)} {share(setting)}" for setting in found)
 
 
-def _told(setting: Strangers, known: str) -> str:
+def _told(setting: Strangers, refuse: float) -> str:
     signal = best_signal(setting)
     recall = numbers.measured(signal.recall, signal.recall_low, signal.recall_high)
     auroc = numbers.measured(signal.auroc, signal.auroc_low, signal.auroc_high)
     return (
-        f"{recall} of {SETTINGS[setting.setting]} are recognised where {known} validation inputs "
-        f"are refused ({signal_title(signal.name)}, AUROC {auroc})."
+        f"{recall} of {SETTINGS[setting.setting]} are recognised where {numbers.percent(refuse)} "
+        f"of known validation inputs are refused ({signal_title(signal.name)}, AUROC {auroc})."
     )
 
 
@@ -180,7 +174,8 @@ def share(setting: Strangers) -> str:
         f"({SHARES[outcome(claim)]})"
         for name, claim in claims.items()
     ]
-    return f"The VAE's own share of this is {listed(parts)}."
+    beside = signal_title(setting.share_auroc.theirs)
+    return f"The VAE's own share of this, beside {beside}, is {listed(parts)}."
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -23,10 +23,10 @@ class Facts:
     curve: pd.DataFrame  # plots/training.csv
     training: Mapping[str, Any]  # metrics/train.json, which holds best_epoch
     data: Mapping[str, Any]  # data/report.json
+    verdict: Verdict  # metrics/verdict.json
+    head: HeadFile  # model/head.json
     lineage: Mapping[str, Any] = field(default_factory=dict)  # digests, commits, ids
     data_picture: bytes = b""  # data/report.png
-    verdict: Verdict | None = None  # metrics/verdict.json
-    head: HeadFile | None = None  # model/head.json
 
     @property
     def shown(self) -> dict[str, str]:

@@ -144,15 +144,21 @@ FEATURES = {
 }
 
 SIGNALS = {
-    "margin": Term("Margin", "How little the classifier prefers any class."),
-    "rate": Term("Rate", "How near the code stays to the prior: a low KL marks a stranger."),
+    "margin": Term("Margin", "How little the shipped classifier prefers any class."),
+    "margin_tfidf": Term("Margin on TF-IDF", "The same of a classifier that reads TF-IDF alone."),
+    "margin_pixels": Term("Margin on pixels", "The same of a classifier that reads pixels alone."),
+    "knn_tfidf": Term("kNN in TF-IDF", "Distance to the 5th nearest training row."),
+    "knn_pixels": Term("kNN in pixels", "Distance to the 5th nearest training image."),
     "known": Term("Known words", "How few words of the text stand in the vocabulary."),
     "unknown": Term("Unknown words", "How many words of the text do not stand in it."),
+    "rate": Term("Rate", "How near the code stays to the prior: a low KL marks a stranger."),
     "elbo": Term("ELBO", "How badly the VAE explains the input."),
-    "knn_latent": Term("kNN, latent", "Cosine distance to the 5th nearest training code."),
-    "knn_tfidf": Term("kNN, TF-IDF", "Cosine distance to the 5th nearest training row."),
+    "knn_latent": Term("kNN in the latent", "Distance to the 5th nearest training code."),
     "mahalanobis": Term("Mahalanobis", "Distance of the code from the nearest class."),
-    "combination": Term("Combination", "Weighted sum of the signals, fitted on validation."),
+    "combination": Term("All combined", "Weighted sum of the signals, fitted on validation."),
+    "combination_without_vae": Term(
+        "Combined without VAE", "The same of the signals that need no VAE."
+    ),
 }
 
 CLASSIFIERS = {"svm": "linear SVM", "logistic": "logistic regression"}

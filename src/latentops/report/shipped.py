@@ -11,10 +11,8 @@ from latentops.report.glossary import CLASSIFIERS, feature_title, signal_title, 
 CALL = "latentops predict --input file.csv --output out.parquet"
 
 
-def shipped(facts: Facts) -> Section | None:
+def shipped(facts: Facts) -> Section:
     """What the model answers with, and what else was tried on validation."""
-    if facts.head is None:
-        return None
     if facts.head.chosen is None:
         return Section("The model that is shipped", (Text(_without(facts.head)),))
     return Section("The model that is shipped", tuple(_blocks(facts.head, facts.head.chosen)))
