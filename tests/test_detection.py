@@ -85,7 +85,7 @@ def test_equal_signals_never_differ_in_a_draw() -> None:
 
 
 def test_the_chunks_of_a_bootstrap_together_are_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detection, "_WEIGHTS_AT_ONCE", 60)
+    monkeypatch.setattr(detection, "_NUMBERS_AT_ONCE", 60)
     rng = np.random.default_rng(0)
     found = detection.bootstrap(
         rng.normal(size=(10, 1)), rng.normal(size=(10, 1)), np.zeros(1), seed=0, draws=7

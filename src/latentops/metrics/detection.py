@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS = 2_000
-_WEIGHTS_AT_ONCE = 1 << 22
+_NUMBERS_AT_ONCE = 1 << 22
 _ROUNDING = 1e-9  # so that 0.07 of 100 rows is 7
 
 
@@ -47,15 +47,15 @@ def bootstrap(
     """Rows in scope and strangers are drawn anew, each group with replacement; thresholds stay."""
     rng = np.random.default_rng(seed)
     count, strangers = len(in_scope_NG), len(strangers_SG)
-    at_once = max(1, _WEIGHTS_AT_ONCE // (count + strangers))
+    at_once = max(1, _NUMBERS_AT_ONCE // (count + strangers))
     signals = [_Ranked(*each) for each in zip(in_scope_NG.T, strangers_SG.T, strict=True)]
     over_SG = (strangers_SG > threshold_G).astype(np.float64)
     aurocs, recalls = [], []
     for start in range(0, draws, at_once):
         some = min(at_once, draws - start)
-        weight_BN, weight_BS = _shares(rng, some, count), _shares(rng, some, strangers)
-        aurocs.append(np.stack([each.auroc(weight_BN, weight_BS) for each in signals], axis=1))
-        recalls.append(weight_BS @ over_SG)
+        times_BN, times_BS = _times(rng, some, count), _times(rng, some, strangers)
+        aurocs.append(np.stack([each.auroc(times_BN, times_BS) for each in signals], axis=1))
+        recalls.append(times_BS @ over_SG / strangers)
     return Draws(np.concatenate(aurocs), np.concatenate(recalls))
 
 
@@ -72,12 +72,13 @@ class _Ranked:
         self.order_N = np.argsort(in_scope_N, kind="stable")
         self.below_S, self.up_to_S = _places(in_scope_N[self.order_N], strangers_S)
 
-    def auroc(self, weight_BN: np.ndarray, weight_BS: np.ndarray) -> np.ndarray:
-        """For weights that add up to 1 in each draw, [B]."""
-        total_BN = np.cumsum(weight_BN[:, self.order_N], axis=1)
-        total_BN = np.concatenate([np.zeros((len(total_BN), 1)), total_BN], axis=1)
-        rank_BS = (total_BN[:, self.below_S] + total_BN[:, self.up_to_S]) / 2
-        return np.asarray((rank_BS * weight_BS).sum(axis=1))
+    def auroc(self, times_BN: np.ndarray, times_BS: np.ndarray) -> np.ndarray:
+        """Of rows that stand so many times in each draw, [B]."""
+        rows_BN = np.cumsum(times_BN[:, self.order_N], axis=1)
+        rows_BN = np.concatenate([np.zeros((len(rows_BN), 1)), rows_BN], axis=1)
+        twice_BS = rows_BN[:, self.below_S] + rows_BN[:, self.up_to_S]
+        pairs = len(self.order_N) * len(self.below_S)
+        return np.asarray((twice_BS * times_BS).sum(axis=1) / (2 * pairs))
 
 
 def _rank_of_each(sorted_N: np.ndarray, strangers_S: np.ndarray) -> np.ndarray:
@@ -93,8 +94,8 @@ def _places(sorted_N: np.ndarray, strangers_S: np.ndarray) -> tuple[np.ndarray, 
     )
 
 
-def _shares(rng: np.random.Generator, draws: int, rows: int) -> np.ndarray:
-    """The share of each row in each draw with replacement, [B, rows]; a draw adds up to 1."""
+def _times(rng: np.random.Generator, draws: int, rows: int) -> np.ndarray:
+    """How often each row stands in each draw of as many rows, [B, rows]; float64, whole."""
     drawn = rng.integers(rows, size=(draws, rows)) + rows * np.arange(draws)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=draws * rows)
-    return counts.reshape(draws, rows) / rows
+    return counts.reshape(draws, rows).astype(np.float64)
