@@ -20,7 +20,7 @@ from latentops.verdict.features import Blocks, names
 
 Kind = Literal["svm", "logistic"]
 
-JOINS = (0.7, 0.35, 1.4)  # the first serves the choice of everything else
+JOINS = (0.7, 0.35, 0.15, 1.4)  # the first serves the choice of everything else
 # Each a decade apart, the likeliest first, so that it wins a tie.
 INVERSE_PENALTIES: dict[Kind, tuple[float, ...]] = {
     "svm": (1.0, 0.1, 10.0),
