@@ -239,6 +239,8 @@ def _fitted(x: Features, y: np.ndarray, choice: Choice) -> LinearSVC | LogisticR
     with warnings.catch_warnings():
         # What is reported is the accuracy of the weights reached, on rows not fitted on.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # A label or two of each class are few, and are classes all the same.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         return estimator.fit(x, y)
 
 

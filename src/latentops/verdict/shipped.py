@@ -32,7 +32,6 @@ from latentops.verdict.heads import Choice, Head
 from latentops.verdict.settings import AUTO, CANDIDATES, CHOICES, DEFAULTS, HeadSettings
 
 SEED = 0  # of LSA and of cuts inside the labels
-CHOOSING_ROWS = 25_000  # labelled rows on which choices are made; the chosen head is fitted on all
 
 _TEMPERATURES = (0.01, 100.0)
 _READS = {
@@ -77,12 +76,6 @@ class _Labelled:
     @property
     def y(self) -> np.ndarray:
         return self.portion.y
-
-    def sample(self, most: int) -> Self:
-        if len(self.y) <= most:
-            return self
-        drawn = np.sort(np.random.default_rng(SEED).choice(len(self.y), most, replace=False))
-        return type(self)(self.portion.subset(drawn), heads.sliced(self.blocks, drawn))
 
 
 def ship(subject: Subject, train: Portion, valid: Portion, settings: HeadSettings) -> Shipped:
@@ -202,10 +195,9 @@ def _try(
     named = settings.classifier
     kinds: tuple[heads.Kind, ...] = ("svm", "logistic") if named == "auto" else (named,)
     valid = None if checked is None else (checked.blocks, checked.y)
-    some = learned.sample(CHOOSING_ROWS)
     tried = []
     for name in _names(subject.spec, learned.blocks, settings):
-        choice, accuracy = heads.choose(some.blocks, some.y, name, SEED, valid, kinds)
+        choice, accuracy = heads.choose(learned.blocks, learned.y, name, SEED, valid, kinds)
         candidate = Candidate(
             features=name,
             classifier=choice.classifier,
