@@ -41,7 +41,7 @@ def accuracy(facts: Facts) -> Section | None:
         _claims(verdict.budgets),
         Text(CHOICES),
         *(_scores(budget) for budget in verdict.budgets),
-        _explained(verdict.budgets[0].scores),
+        _explained(verdict.budgets[0]),
     )
     return Section("Accuracy by number of labels", blocks)
 
@@ -105,7 +105,7 @@ def _claim(budget: Budget, claim: Claim) -> tuple[Cell, ...]:
 
 
 def _scores(budget: Budget) -> Table:
-    unseen = any(score.accuracy_unseen is not None for score in budget.scores)
+    unseen = _knows_unseen(budget)
     header = ("Features", "Accuracy, %", "Macro recall", "Macro F1")
     claimed = {claim.ours for claim in budget.claims[:1]}
     count = f" ({budget.labels:,.0f})" if judgement.is_per_class(budget) else ""
@@ -136,15 +136,19 @@ def _classifier(name: str, join: float | None) -> Cell:
     return CLASSIFIERS[name] if join is None else Noted(CLASSIFIERS[name], f"joined at {join:g}")
 
 
-def _explained(scores: Iterable[Score]) -> Points:
+def _explained(budget: Budget) -> Points:
     """What each name in the tables means."""
-    parts = dict.fromkeys(part for score in scores for part in score.features.split("+"))
+    parts = dict.fromkeys(part for score in budget.scores for part in score.features.split("+"))
     features = [(FEATURES[part].title, FEATURES[part].meaning) for part in parts]
-    measures = [
-        (metric(name).title, metric(name).meaning)
-        for name in ("accuracy", "recall_macro", "f1_macro", "accuracy_unseen")
-    ]
+    names = ["accuracy", "recall_macro", "f1_macro"]
+    if _knows_unseen(budget):
+        names.append("accuracy_unseen")
+    measures = [(metric(name).title, metric(name).meaning) for name in names]
     return Points((*features, *measures))
+
+
+def _knows_unseen(budget: Budget) -> bool:
+    return any(score.accuracy_unseen is not None for score in budget.scores)
 
 
 def cost(facts: Facts) -> Section | None:

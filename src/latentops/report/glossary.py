@@ -137,7 +137,7 @@ FEATURES = {
         "TF-IDF", "The same over every term: words, and pairs or character n-grams if there are."
     ),
     "lsa": Term("LSA", "TF-IDF put into as few numbers as the VAE's code has, linearly."),
-    "pixels": Term("raw pixels", "The image as it is."),
+    "pixels": Term("pixels", "The image as it is."),
     "pca": Term("PCA", "Pixels put into as few numbers as the VAE's code has, linearly."),
     "vae": Term("VAE", "The means that its encoder gives; it learned them without labels."),
     "hidden": Term("hidden layers", "What the layers of the VAE's encoder hold before the means."),

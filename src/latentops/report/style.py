@@ -66,8 +66,10 @@ thead th {
 }
 tbody tr { border-bottom: 1px solid var(--line); }
 td { max-width: 28rem; overflow-wrap: break-word; }
-td:first-child, td:has(small):not(.number) { min-width: 5.5rem; }
-td small { display: block; color: var(--muted); font-size: .87rem; line-height: 1.4; }
+td:first-child { min-width: 5.5rem; }
+td small {
+  display: block; min-width: 5.5rem; color: var(--muted); font-size: .87rem; line-height: 1.4;
+}
 .number { text-align: end; font-variant-numeric: tabular-nums; }
 .number + :not(.number) { padding-left: .75rem; }
 @media (min-width: 40rem) { tbody .number { white-space: nowrap; } }
