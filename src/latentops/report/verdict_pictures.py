@@ -210,7 +210,18 @@ def accuracy_by_cost(costs: Sequence[Cost]) -> Figure:
     figure = canvas.blank(4.8)
     axes = figure.subplots()
     axes.set_xscale("log")
-    front = judgement.front(costs)
+    _draw_front(axes, judgement.front(costs))
+    areas = _mark_areas(costs)
+    for cost, area in zip(costs, areas, strict=True):
+        look = LOOKS[cost.features]
+        where = cost.microseconds_per_example, cost.accuracy
+        axes.scatter(*where, s=area, color=look.color, marker=look.marker, zorder=3)
+    _set_cost_axes(axes)
+    _name_marks(figure, axes, costs, np.sqrt(areas) / 2)
+    return figure
+
+
+def _draw_front(axes: Axes, front: Sequence[Cost]) -> None:
     axes.plot(
         [cost.microseconds_per_example for cost in front],
         [cost.accuracy for cost in front],
@@ -219,11 +230,9 @@ def accuracy_by_cost(costs: Sequence[Cost]) -> Figure:
         drawstyle="steps-post",
         solid_capstyle="round",
     )
-    areas = _mark_areas(costs)
-    for cost, area in zip(costs, areas, strict=True):
-        look = LOOKS[cost.features]
-        where = cost.microseconds_per_example, cost.accuracy
-        axes.scatter(*where, s=area, color=look.color, marker=look.marker, zorder=3)
+
+
+def _set_cost_axes(axes: Axes) -> None:
     axes.margins(0.1, 0.14)
     _make_room_on_the_right(axes)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -232,8 +241,6 @@ def accuracy_by_cost(costs: Sequence[Cost]) -> Figure:
     axes.yaxis.set_major_formatter(FuncFormatter(_as_percent))
     axes.set_xlabel("microseconds per example on one thread (further left is faster)")
     axes.set_ylabel("accuracy on test rows, %")
-    _name_marks(figure, axes, costs, np.sqrt(areas) / 2)
-    return figure
 
 
 def _make_room_on_the_right(axes: Axes) -> None:
@@ -250,7 +257,7 @@ def _mark_areas(costs: Sequence[Cost]) -> np.ndarray:
 
 def _name_marks(figure: Figure, axes: Axes, costs: Sequence[Cost], radii: np.ndarray) -> None:
     """Write each name beside its mark, where it hides neither a mark nor another name."""
-    figure.draw_without_rendering()  # the layout decides how many points of the map a text covers
+    figure.draw_without_rendering()  # the layout decides how much of the axes a name covers
     centres = axes.transData.transform(
         [(cost.microseconds_per_example, cost.accuracy) for cost in costs]
     )
