@@ -46,10 +46,9 @@ def is_per_class(budget: Budget) -> bool:
 
 
 def labels_text(budget: Budget) -> str:
-    """5 labels per class, 200 labels, all 15,000 labels."""
+    """1 label per class, 2,500 labels, all 15,000 labels."""
     if budget.name == ALL:
         return f"all {budget.labels:,.0f} labels"
-    if not is_per_class(budget):
-        return f"{budget.labels:,.0f} labels"
-    each = budget.name.removesuffix(_PER_CLASS)
-    return f"{each} {'label' if each == '1' else 'labels'}{_PER_CLASS}"
+    count = int(budget.name.split()[0])
+    each = _PER_CLASS if is_per_class(budget) else ""
+    return f"{count:,} {'label' if count == 1 else 'labels'}{each}"
