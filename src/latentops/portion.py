@@ -6,6 +6,7 @@ Shape suffixes: N rows, Z latent dimensions, H units of the encoder's hidden lay
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -115,6 +116,28 @@ def in_scope(
             "scored. Give it some, or cut another one in prepare."
         )
     return portion.subset(rows)
+
+
+def seen_in_train(train: Portion, test: Portion) -> np.ndarray:
+    """Which test rows stand in train too: [N], bool.
+
+    Texts are compared without regard to case and white space; where there is no text, the counts
+    are compared.
+    """
+    known = set(_identities(train))
+    return np.array([identity in known for identity in _identities(test)], dtype=bool)
+
+
+def _identities(rows: Portion) -> list[object]:
+    if "text" in rows.table:
+        return [" ".join(text.casefold().split()) for text in rows.table["text"]]
+    counts = rows.counts
+    if counts is None:
+        raise TypeError("images have no words to compare")
+    return [
+        (counts.indices[start:end].tobytes(), counts.data[start:end].tobytes())
+        for start, end in pairwise(counts.indptr)
+    ]
 
 
 def _pixels(examples: Examples) -> np.ndarray:

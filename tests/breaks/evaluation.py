@@ -32,19 +32,6 @@ BREAKS = [
         "tests/test_latent_metrics.py::test_both_parts_are_those_of_a_mixture_density",
     ),
     (
-        "metrics/classification.py",
-        "if accuracy < best_accuracy:",
-        "if accuracy <= best_accuracy:",
-        "tests/test_classification.py"
-        "::test_a_search_goes_on_where_strong_penalties_all_give_the_commonest_class",
-    ),
-    (
-        "metrics/classification.py",
-        "return regression, not stopped_early",
-        "return regression, True",
-        "tests/test_classification.py::test_a_head_that_did_not_converge_says_so",
-    ),
-    (
         "portion.py",
         "rows = np.flatnonzero(portion.in_scope)",
         "rows = np.arange(len(portion))",

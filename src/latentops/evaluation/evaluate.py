@@ -17,7 +17,7 @@ from latentops.evaluation.scores import Scores
 from latentops.evaluation.settings import Settings
 from latentops.metrics import latent
 from latentops.model import VAE
-from latentops.portion import Portion, Prepared, encode, in_scope, inputs, whole
+from latentops.portion import Portion, Prepared, encode, in_scope, inputs, seen_in_train, whole
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _more_scores(subject: _Subject, judgement: Judgement | None) -> Scores:
     if subject.spec.kind == "image":
         found |= scores.pca_scores(train, test, subject.vae.latent, subject.settings.seed)
     else:
-        seen = scores.seen_in_train(train, test)
+        seen = seen_in_train(train, test)
         found["test_rows_also_in_train"] = int(seen.sum())
     if judgement is None:
         return found

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -138,28 +137,6 @@ def collapse(scores: Mapping[str, float], latent_size: int, settings: Settings) 
         f"(at least {settings.min_active_units} were expected) and the rate is {rate:.2f} nats. "
         "Try a lower objective.beta, then objective.warmup 0.3, then objective.free_nats 0.1."
     )
-
-
-def seen_in_train(train: Portion, test: Portion) -> np.ndarray:
-    """Which test rows stand in train too: [N], bool.
-
-    Texts are compared without regard to case and white space; where there is no text, the counts
-    are compared.
-    """
-    known = set(_identities(train))
-    return np.array([identity in known for identity in _identities(test)], dtype=bool)
-
-
-def _identities(portion: Portion) -> list[object]:
-    if "text" in portion.table:
-        return [" ".join(text.casefold().split()) for text in portion.table["text"]]
-    counts = portion.counts
-    if counts is None:
-        raise TypeError("images have no words to compare")
-    return [
-        (counts.indices[start:end].tobytes(), counts.data[start:end].tobytes())
-        for start, end in pairwise(counts.indptr)
-    ]
 
 
 def require_finite(scores: Mapping[str, float]) -> None:

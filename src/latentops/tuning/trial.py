@@ -10,13 +10,15 @@ from latentops import build, objectives
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data.batches import Examples, in_batches
 from latentops.errors import NumericalError, SettingsError
-from latentops.metrics import classification, latent
+from latentops.metrics import latent
 from latentops.model import VAE
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
 from latentops.tuning.outcome import Outcome
 from latentops.tuning.settings import Settings
 from latentops.tuning.space import Choice
+from latentops.verdict import heads
+from latentops.verdict.features import Blocks, Scale
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,11 @@ class Trainer:
         features = [self._means(vae, train)[train.labelled], valid_NZ[valid.labelled]]
         if not all(torch.isfinite(means_NZ).all() for means_NZ in features):
             raise NumericalError("A latent mean is not finite. Try a lower train.learning_rate.")
-        x_train, x_valid = (means_NZ.numpy() for means_NZ in features)
-        head = classification.fit_head(x_train, train.y, x_valid, valid.y)
-        return classification.scores(valid.y, head.predict(x_valid))["accuracy"]
+        scale = Scale.of(features[0].numpy())
+        of_train, of_valid = (_blocks(scale(means_NZ.numpy())) for means_NZ in features)
+        _, accuracy = heads.choose(of_train, train.y, "vae", self.tune.seed, (of_valid, valid.y))
+        assert accuracy is not None, "validation rows choose"
+        return accuracy
 
     @torch.no_grad()
     def _means(self, vae: VAE, split: "_Split") -> Tensor:
@@ -94,6 +98,10 @@ class Trainer:
                 f"classes in training and {len(self.valid.y)} labels in validation. "
                 "Set tune.score to elbo."
             )
+
+
+def _blocks(means_NZ: np.ndarray) -> Blocks:
+    return {"vae": means_NZ}
 
 
 class _Split:

@@ -43,8 +43,8 @@ _LABELS_FOR_ONE_CUT = 1_000
 # Rows times classes: what a fit costs. Above the first, fewer folds; above the second, a choice is
 # made on a part of the labels, drawn at random.
 _CELLS_OF_MANY_FOLDS = 5_000
-_CELLS_OF_A_CHOICE = 450_000
-_SMALLEST_PART = 2_500
+_CELLS_OF_A_CHOICE = 300_000
+_SMALLEST_PART = 2_000
 
 
 @dataclass(frozen=True)

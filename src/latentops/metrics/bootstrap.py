@@ -1,0 +1,81 @@
+# ruff: noqa: N802 - names end in their shape suffixes
+"""Intervals of accuracies and of their differences, over all that was drawn at random.
+
+Shape suffixes: N test rows, S label samples, V VAE seeds, B bootstrap draws.
+"""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+DRAWS = 2_000
+_DRAWS_AT_ONCE = 200
+_SAMPLES, _SEEDS = 1, 2  # streams of random numbers
+
+
+class Interval(NamedTuple):
+    """A mean, and the ends of its 95 % percentile interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Bootstrap:
+    """Draws test rows, label samples and VAE seeds together, each with replacement.
+
+    Every array is given the same draws, so that differences are paired. What does not depend on a
+    VAE has one seed, which every draw then takes.
+    """
+
+    def __init__(self, rows: int, seed: int, draws: int = DRAWS) -> None:
+        self.rows, self.seed, self.draws = rows, seed, draws
+
+    def interval(self, correct_SVN: np.ndarray) -> Interval:
+        """Of the share of `correct`, bool."""
+        return _interval(float(correct_SVN.mean()), self._means(correct_SVN))
+
+    def paired_difference(self, ours_SVN: np.ndarray, theirs_SVN: np.ndarray) -> Interval:
+        """Of the share of `ours` minus that of `theirs`; both of the same S and N."""
+        difference = float(ours_SVN.mean() - theirs_SVN.mean())
+        return _interval(difference, self._means(ours_SVN) - self._means(theirs_SVN))
+
+    def _means(self, correct_SVN: np.ndarray) -> np.ndarray:
+        """The share in each draw, [B]."""
+        samples, seeds, rows = correct_SVN.shape
+        flat_NR = correct_SVN.reshape(samples * seeds, rows).T.astype(np.float32)
+        starts = range(0, self.draws, _DRAWS_AT_ONCE)
+        parts = [self._times_BN[at : at + _DRAWS_AT_ONCE] for at in starts]
+        shares_BR = np.concatenate([part.astype(np.float32) @ flat_NR for part in parts]) / rows
+        shares_BSV = shares_BR.reshape(self.draws, samples, seeds)
+        times_BS, times_BV = self._taken(_SAMPLES, samples), self._taken(_SEEDS, seeds)
+        return np.asarray(np.einsum("bsv,bs,bv->b", shares_BSV, times_BS, times_BV, optimize=True))
+
+    def _taken(self, of: int, count: int) -> np.ndarray:
+        """How often each of `count` is taken, as a share of the draw: [B, count].
+
+        The same for two arrays of the same count.
+        """
+        rng = np.random.default_rng([self.seed, of, count])
+        return _drawn(rng, self.draws, count) / count
+
+    @cached_property
+    def _times_BN(self) -> np.ndarray:
+        """How often each test row is taken; uint8, for there are many."""
+        rng = np.random.default_rng(self.seed)
+        sizes = [
+            min(_DRAWS_AT_ONCE, self.draws - at) for at in range(0, self.draws, _DRAWS_AT_ONCE)
+        ]
+        return np.concatenate([_drawn(rng, size, self.rows).astype(np.uint8) for size in sizes])
+
+
+def _drawn(rng: np.random.Generator, draws: int, count: int) -> np.ndarray:
+    """How often each of `count` stands in each draw of as many, [draws, count]."""
+    taken = rng.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
+    return np.bincount(taken.ravel(), minlength=draws * count).reshape(draws, count)
+
+
+def _interval(mean: float, values_B: np.ndarray) -> Interval:
+    low, high = np.quantile(values_B, (0.025, 0.975))
+    return Interval(mean, float(low), float(high))
