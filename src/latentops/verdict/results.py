@@ -39,7 +39,7 @@ class Budget(Schema):
     name: str  # "5 per class", "200 labels" or "all"
     labels: float  # mean number; validation labels included where they served the choice
     scores: tuple[Score, ...]
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...]  # the first is against the strongest baseline
 
 
 class Cost(Schema):
