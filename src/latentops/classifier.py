@@ -159,6 +159,11 @@ class Classifier:
     def needs_encoder(self) -> bool:
         return not self.needs.isdisjoint({"mean", "hidden", "rate"})
 
+    @property
+    def bytes(self) -> int:
+        """Of its tensors, as they are stored."""
+        return sum(tensor.nbytes for tensor in self._tensors().values())
+
     def logits(self, inputs: Inputs) -> np.ndarray:
         """[N, C], float32; -inf for a class never predicted."""
         given: tuple[tuple[Matrix | None, np.ndarray | None], ...] = (

@@ -28,10 +28,12 @@ class LabelBudget:
         return float(np.mean([len(rows) for rows in self.samples]))
 
 
-def budgets(y: np.ndarray, depth: Depth, seed: int) -> tuple[LabelBudget, ...]:
-    """From few labels to all. A budget that would take all labels but by its name is left out.
+def budgets(
+    y: np.ndarray, depth: Depth, seed: int, complete: bool = True
+) -> tuple[LabelBudget, ...]:
+    """From few labels to all. One that would take all of them under another name is left out.
 
-    `y` holds the class indices of the labelled training rows.
+    `y` holds the class indices of the labelled training rows: `complete`, or as many as are used.
     """
     classes = len(np.unique(y))
     draw, sizes, name = (
@@ -43,7 +45,8 @@ def budgets(y: np.ndarray, depth: Depth, seed: int) -> tuple[LabelBudget, ...]:
         LabelBudget(name.format(size), _samples(draw, y, size, seed), takes_all=False)
         for size in sizes
     )
-    everything = LabelBudget("all", (np.arange(len(y)),), takes_all=True)
+    all_name = "all" if complete else f"{len(y)} labels"
+    everything = LabelBudget(all_name, (np.arange(len(y)),), takes_all=True)
     return (*(budget for budget in drawn if budget.mean_labels < len(y)), everything)
 
 
