@@ -1,5 +1,6 @@
 """The pipeline as a person meets it: real dvc, real stages, in a copy of the project."""
 
+import csv
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
@@ -16,6 +18,7 @@ from conftest import ROOT
 PARTS = (
     ".dvc/.gitignore",
     ".dvc/config",
+    ".dvc/plots",
     ".dvcignore",
     ".gitignore",
     "data/.gitignore",
@@ -46,7 +49,7 @@ def copy_project(folder: Path) -> Path:
             shutil.copy(source, target)
     params = yaml.safe_load((ROOT / "recipes/digits.yaml").read_text())
     params["train"] |= {"epochs": 2, "device": "cpu"}
-    params["evaluate"] |= {"importance_samples": 5}
+    params["evaluate"] |= {"importance_samples": 5, "depth": "quick"}
     params["tune"] |= {"trials": 2, "epochs": 1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return folder
@@ -107,7 +110,7 @@ def test_outputs_stay_out_of_git_but_metrics_and_the_lock_do_not(project: Path) 
 
 def test_a_second_repro_runs_nothing_and_makes_no_run(project: Path) -> None:
     said = succeed(project, "dvc", "repro")
-    assert said.count("didn't change, skipping") == 4
+    assert said.count("didn't change, skipping") == 7
     assert "Running stage" not in said
     assert len(rows(project, "select 1 from runs")) == 1
 
@@ -125,6 +128,21 @@ def test_the_champion_loads_in_a_new_process_with_pickle_refused(project: Path) 
     latent = yaml.safe_load((project / "params.yaml").read_text())["model"]["latent"]
     said = succeed(project, "env", allowed, "python", "-c", script)
     assert said.splitlines()[-1] == f"(3, {latent}) 3"
+
+
+def test_the_champion_classifies_a_file_from_a_folder_below(project: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 17, size=(30, 8, 8), dtype=np.uint8)
+    np.savez(project / "src/images.npz", x=images)
+    said = succeed(
+        project / "src", "latentops", "predict", "--input", "images.npz", "--output", "answers.csv"
+    )
+    assert "30 rows" in said
+    with (project / "src/answers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["row"] for row in rows] == [str(row) for row in range(30)]
+    assert {row["label"] for row in rows} <= set("0123456789")
+    for name in ("images.npz", "answers.csv"):
+        (project / "src" / name).unlink()
 
 
 def test_metrics_and_plots_are_shown(project: Path) -> None:

@@ -30,6 +30,7 @@ from latentops.report.document import (
     Warned,
 )
 from latentops.report.glossary import METRICS, metric, plain_text, value_text
+from latentops.stages import verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = {
@@ -335,7 +336,9 @@ def test_dvc_plots_show_draws_what_dvc_yaml_names(tmp_path):
     reports = tmp_path / "report.html", tmp_path / "report.md"
     page.write(facts, *reports, tmp_path / "plots" / "evaluation")
     facts.curve.to_csv(tmp_path / "plots" / "training.csv", index=False)
+    verdict.write_plots(facts.verdict, tmp_path / "plots" / "verdict")
     dvc("init", "--no-scm", "--quiet", folder=tmp_path)
+    shutil.copytree(ROOT / ".dvc" / "plots", tmp_path / ".dvc" / "plots")
     found = dvc("plots", "show", folder=tmp_path)
     shown = (tmp_path / "dvc_plots" / "index.html").read_text(encoding="utf-8")
     specs = [json.loads(spec) for spec in re.findall(r"var spec = (.*);", shown)]

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -41,7 +40,7 @@ def main() -> None:
     with threadpool_limits(limits=1):
         found = verdict.reach(trained, splits, settings.depth, settings.seed, _shown)
     artifacts.write_json(found, artifacts.VERDICT)
-    _write_plots(found)
+    write_plots(found)
 
 
 def _trained() -> Trained:
@@ -78,7 +77,8 @@ def _shown(plan: Sequence[Task]) -> Iterable[Task]:
     return tqdm(plan, desc="classifiers", unit="", mininterval=between, file=sys.stderr)
 
 
-def _write_plots(found: Verdict) -> None:
+def write_plots(found: Verdict, folder: Path = artifacts.VERDICT_PLOTS) -> None:
+    """Tables that `plots:` in dvc.yaml draws; with their header where there is no row."""
     budgets = [
         {"features": score.features, "labels": budget.labels, "accuracy": score.accuracy}
         for budget in found.budgets
@@ -93,15 +93,13 @@ def _write_plots(found: Verdict) -> None:
         for each in found.strangers
         for signal in each.signals
     ]
-    _write_plot("budgets", budgets, ["features", "labels", "accuracy"])
-    _write_plot("cost", cost, ["features", "microseconds_per_example", "accuracy"])
-    _write_plot("strangers", strangers, ["setting", "signal", "auroc"])
-
-
-def _write_plot(name: str, rows: list[dict[str, Any]], columns: list[str]) -> None:
-    """With its header where there is no row."""
-    table = pd.DataFrame(rows, columns=columns)
-    artifacts.write_table(table, artifacts.VERDICT_PLOTS / f"{name}.csv")
+    tables = {
+        "budgets": pd.DataFrame(budgets, columns=["features", "labels", "accuracy"]),
+        "cost": pd.DataFrame(cost, columns=["features", "microseconds_per_example", "accuracy"]),
+        "strangers": pd.DataFrame(strangers, columns=["setting", "signal", "auroc"]),
+    }
+    for name, table in tables.items():
+        artifacts.write_table(table, folder / f"{name}.csv")
 
 
 if __name__ == "__main__":
