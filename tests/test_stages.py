@@ -17,7 +17,7 @@ import yaml
 from conftest import ROOT
 from mlflow import MlflowClient
 
-from latentops import artifacts
+from latentops import artifacts, inference
 from latentops.errors import (
     ArtifactError,
     DataError,
@@ -26,8 +26,10 @@ from latentops.errors import (
     SettingsError,
     exit_on_known_error,
 )
-from latentops.stages import evaluate, prepare, register, train
+from latentops.registry import fetch
+from latentops.stages import evaluate, head, prepare, register, repeat, train, verdict
 
+STAGES = (prepare, train, repeat, head, verdict, evaluate, register)
 WORDS = {"light": "turn on the light in the {}", "music": "please play some music in the {}"}
 ROOMS = ("kitchen", "bedroom", "cellar", "garden", "attic", "hall", "garage", "office")
 TIMES = ("now", "today", "tonight", "soon", "at noon")
@@ -50,7 +52,7 @@ def project(mlflow_store: Path) -> Path:
     settings["data"]["source"] = "data/raw/mine.csv"
     settings["model"] |= {"latent": 2, "hidden": [8]}
     settings["train"] |= {"epochs": 2, "batch_size": 16, "device": "cpu"}
-    settings["evaluate"] |= {"importance_samples": 3}
+    settings["evaluate"] |= {"importance_samples": 3, "depth": "quick"}
     (mlflow_store / "params.yaml").write_text(yaml.safe_dump(settings))
     return mlflow_store
 
@@ -74,7 +76,7 @@ def run_statuses() -> list[str]:
 
 
 def test_from_a_csv_to_a_champion(project: Path) -> None:
-    for stage in (prepare, train, evaluate, register):
+    for stage in STAGES:
         stage.main()
     registered = artifacts.read_json(artifacts.REGISTERED)
     assert (registered["version"], registered["aliases"]) == (1, ["challenger", "champion"])
@@ -82,6 +84,7 @@ def test_from_a_csv_to_a_champion(project: Path) -> None:
     scores = artifacts.read_json(artifacts.EVAL_METRICS)
     assert scores["elbo_nats"] <= -scores["nll_is_nats"] + 1.0
     assert scores["test_rows"] == len(artifacts.read_table(artifacts.table_path("test")))
+    assert scores["accuracy"] > 0.9
     assert "mine" in artifacts.REPORT_PAGE.read_text()
     client = MlflowClient(f"sqlite:///{Path('mlruns/mlflow.db').absolute()}")
     run_id = artifacts.read_json(artifacts.RUN)["run_id"]
@@ -90,7 +93,36 @@ def test_from_a_csv_to_a_champion(project: Path) -> None:
     assert {one.dataset.digest for one in logged.inputs.dataset_inputs} == {
         artifacts.md5(artifacts.tensors_path(split)) for split in train.SPLITS
     }
-    assert not Path(".latentops/checkpoint").exists()
+    recorded = {file.path for file in client.list_artifacts(run_id, "metrics")}
+    assert "metrics/verdict.json" in recorded
+    assert not [path for path in Path(".latentops").rglob("*") if path.is_file()]
+
+
+def test_the_version_answers_as_its_classifier_did(project: Path) -> None:
+    for stage in STAGES:
+        stage.main()
+    model = fetch.model_folder("models:/latentops-intents@champion")
+    test = artifacts.read_table(artifacts.table_path("test"))
+    answered = inference.Predictor.from_folder(model).classify(test["text"])
+    right = (answered["label"] == test["label"]).mean()
+    assert right == pytest.approx(artifacts.read_json(artifacts.EVAL_METRICS)["accuracy"])
+
+
+def test_texts_without_labels_become_a_champion_that_does_not_classify(project: Path) -> None:
+    change(data={"label_column": None})
+    for stage in STAGES:
+        stage.main()
+    assert artifacts.read_json(artifacts.REGISTERED)["aliases"] == ["challenger", "champion"]
+    assert "accuracy" not in artifacts.read_json(artifacts.EVAL_METRICS)
+    reason = artifacts.read_json(artifacts.HEAD_FACTS)["reason"]
+    assert artifacts.read_json(artifacts.VERDICT)["reason"]
+    predictor = inference.Predictor.from_folder(
+        fetch.model_folder("models:/latentops-intents@champion")
+    )
+    assert len(predictor.encode(["turn on the light"])) == 1
+    with pytest.raises(DataError) as refused:
+        predictor.classify(["turn on the light"])
+    assert reason in str(refused.value)
 
 
 def test_the_same_seed_gives_the_same_weights_in_another_process(project: Path) -> None:
@@ -108,7 +140,7 @@ def test_the_same_seed_gives_the_same_weights_in_another_process(project: Path) 
 def test_an_experiment_gets_its_scores_and_no_version(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for stage in (prepare, train, evaluate):
+    for stage in STAGES[:-1]:
         stage.main()
     monkeypatch.setenv("DVC_EXP_NAME", "bold-try")
     register.main()
@@ -120,7 +152,14 @@ def test_an_experiment_gets_its_scores_and_no_version(
 
 @pytest.mark.parametrize(
     ("stage", "missing"),
-    [(train, "data/spec.json"), (evaluate, "data/spec.json"), (register, "model/settings.json")],
+    [
+        (train, "data/spec.json"),
+        (repeat, "data/spec.json"),
+        (head, "data/spec.json"),
+        (verdict, "data/spec.json"),
+        (evaluate, "data/spec.json"),
+        (register, "model/settings.json"),
+    ],
 )
 def test_a_stage_out_of_order_names_the_stage_before(
     project: Path, stage: Any, missing: str
@@ -258,11 +297,12 @@ def test_recipes_are_complete(path: Path) -> None:
 
     values = config.read(path)
     assert set(values) == set(config.SECTIONS)
-    for stage in (prepare, train, evaluate, register, tune):
+    for stage in (*STAGES, tune):
         loaded = config.load(stage.Settings, path)
         for name in type(loaded).model_fields:
-            section = getattr(loaded, name)
-            assert set(values[name]) == set(type(section).model_fields), name
+            known = type(getattr(loaded, name))
+            missing = set(known.model_fields) - set(values[name])
+            assert not missing, name
 
 
 def test_params_are_the_default_recipe() -> None:
