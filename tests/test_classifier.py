@@ -315,3 +315,13 @@ def test_no_text_has_fewer_unknown_terms_than_none(text: str) -> None:
     known, unknown = familiarity.known_and_unknown([text], counts, sample.subject.vocabulary)
     assert known[0] >= 0
     assert unknown[0] >= 0
+
+
+def test_a_run_without_spaces_has_no_neighbours() -> None:
+    """Its characters and their pairs are its words; the words around it are no pair."""
+    sample = texts()
+    text = "please 音乐 tell"
+    known, unknown = familiarity.known_and_unknown(
+        [text], counted([text], sample), sample.subject.vocabulary
+    )
+    assert (known[0], unknown[0]) == (2, 3)  # please, tell; 音, 乐, 音乐

@@ -90,6 +90,13 @@ def test_a_detector_without_strangers_is_the_first_signal() -> None:
     assert (values > found.threshold).mean() == found.refused == 0.1
 
 
+@pytest.mark.parametrize(("strangers", "weighed"), [(19, ["margin"]), (20, ["margin", "rate"])])
+def test_few_strangers_weigh_nothing(strangers: int, weighed: list[str]) -> None:
+    own = {name: DRAW.normal(size=100) for name in ("margin", "rate")}
+    other = {name: DRAW.normal(1.0, size=strangers) for name in own}
+    assert list(detector.fit(own, other, 0.05).signals) == weighed
+
+
 def test_a_signal_that_never_changes_is_left_out() -> None:
     own = {"margin": DRAW.normal(size=100), "known": np.zeros(100)}
     other = {"margin": DRAW.normal(2.0, size=30), "known": np.zeros(30)}
@@ -137,10 +144,12 @@ def test_every_signal_is_scored_and_says_whether_it_needs_the_vae(
     assert found["unknown"].auroc > 0.95  # two words of each stranger are
 
 
-def test_the_share_of_the_vae_is_a_difference_of_two_signals(
-    of_texts: tuple[Sample, HeadFile, Strangers],
-) -> None:
-    found, signal = of_texts[2], named(of_texts[2])
+def test_the_share_of_the_vae_is_a_difference_of_two_signals() -> None:
+    sample = texts(hard=True, seed=3)
+    head = shipped_head(sample, "vae+hidden")
+    found = strangers.own(sample.subject, splits(sample), head, seed=0)
+    assert found is not None
+    signal = named(found)
     for claim, quantity in ((found.share_auroc, "auroc"), (found.share_recall, "recall")):
         assert claim is not None
         assert claim.ours == "combination"
@@ -148,6 +157,16 @@ def test_the_share_of_the_vae_is_a_difference_of_two_signals(
         ours, theirs = (getattr(signal[name], quantity) for name in (claim.ours, claim.theirs))
         assert claim.difference == pytest.approx(ours - theirs)
         assert claim.low <= claim.difference <= claim.high
+
+
+def test_the_difference_of_a_better_signal_is_above_zero() -> None:
+    in_scope = np.repeat([True, False], 200)
+    truth = (~in_scope).astype(float)
+    values = {"good": truth + 0.3 * DRAW.normal(size=400), "poor": DRAW.normal(size=400)}
+    scored = strangers._Scored.of(values, in_scope, values, in_scope, refuse=0.05, seed=0)
+    assert scored.best(["poor", "good"]) == "good"
+    for claim in (scored.claim_auroc("good", "poor"), scored.claim_recall("good", "poor")):
+        assert 0 < claim.low < claim.difference < claim.high
 
 
 def test_rows_are_counted_and_the_margin_is_that_of_the_head(

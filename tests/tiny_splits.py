@@ -26,9 +26,16 @@ class Sample:
     test: Portion
 
 
-def texts(classes: int = 5, rows: int = 24, strangers: int = 25, seed: int = 0) -> Sample:
-    """Every class has words of its own; strangers use the common ones and unknown ones."""
-    drawn = {split: _drawn_texts(classes, rows, strangers, seed + at) for at, split in _SPLITS}
+def texts(
+    classes: int = 5, rows: int = 24, strangers: int = 25, seed: int = 0, hard: bool = False
+) -> Sample:
+    """Every class has words of its own; strangers use the common ones and unknown ones.
+
+    Where it is hard, strangers use words of two classes and no unknown one.
+    """
+    drawn = {
+        split: _drawn_texts(classes, rows, strangers, seed + at, hard) for at, split in _SPLITS
+    }
     own = drawn["train"]
     settings = data_settings.Settings(word_pairs=True, characters=(2, 3), min_documents=2)
     vocabulary = counting.build(own["text"][own["in_scope"]], settings)
@@ -57,13 +64,15 @@ def images(classes: int = 4, rows: int = 24, strangers: int = 25, seed: int = 0)
 _SPLITS: tuple[tuple[int, Split], ...] = ((0, "train"), (1, "valid"), (2, "test"))
 
 
-def _drawn_texts(classes: int, rows: int, strangers: int, seed: int) -> pd.DataFrame:
+def _drawn_texts(classes: int, rows: int, strangers: int, seed: int, hard: bool) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     y = np.concatenate([np.repeat(np.arange(classes), rows), np.full(strangers, -1)])
     words = []
     for label in y:
         few = [f"word{label}x{number}" for number in rng.integers(6, size=3)]
         strange = [f"strange{number}" for number in rng.integers(10**9, size=2)]
+        if hard:
+            strange = [f"word{either}x{rng.integers(6)}" for either in rng.integers(2, size=3)]
         common = rng.choice(COMMON, 3).tolist()
         words.append(rng.permutation([*common, *(few if label >= 0 else strange)]).tolist())
     return pd.DataFrame({"text": [" ".join(each) for each in words], "y": y, "in_scope": y >= 0})

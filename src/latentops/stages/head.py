@@ -6,6 +6,7 @@ from latentops.classifier import Classifier
 from latentops.errors import exit_on_known_error
 from latentops.portion import Portion, Prepared
 from latentops.verdict import shipped
+from latentops.verdict.selection import SEED
 from latentops.verdict.settings import HeadSettings
 
 
@@ -31,7 +32,7 @@ def _rows(split: Split, spec: Spec, vocabulary: Vocabulary, model: build.Model) 
         arrays=artifacts.read_tensors(artifacts.tensors_path(split)),
         table=artifacts.read_table(artifacts.table_path(split)),
     )
-    return portion.whole(split, prepared, spec, vocabulary, model, shipped.SEED)
+    return portion.whole(split, prepared, spec, vocabulary, model, SEED)
 
 
 def _write(found: Classifier | str) -> None:

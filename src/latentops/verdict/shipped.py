@@ -5,7 +5,7 @@ Shape suffixes: N rows, F numbers of a block, C classes of the data.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import scipy.optimize
@@ -15,7 +15,6 @@ from latentops import portion
 from latentops.artifacts import Spec, Vocabulary
 from latentops.classifier import (
     SIGNALS,
-    Candidate,
     Classifier,
     Detector,
     HeadFile,
@@ -23,27 +22,15 @@ from latentops.classifier import (
     Rounded,
     Weighed,
 )
-from latentops.errors import SettingsError
 from latentops.model import VAE
 from latentops.portion import Portion
-from latentops.verdict import detector, heads
-from latentops.verdict.features import Basis, Blocks, available, names, uses_vae
-from latentops.verdict.heads import Choice, Head
-from latentops.verdict.settings import AUTO, CANDIDATES, CHOICES, DEFAULTS, HeadSettings
-
-SEED = 0  # of LSA and of cuts inside the labels
+from latentops.verdict import detector, selection
+from latentops.verdict.features import Basis
+from latentops.verdict.heads import Head
+from latentops.verdict.selection import READS, SEED, Labelled
+from latentops.verdict.settings import HeadSettings
 
 _TEMPERATURES = (0.01, 100.0)
-_READS = {
-    "tfidf": "terms",
-    "lsa": "terms",
-    "pixels": "pixels",
-    "pca": "pixels",
-    "vae": "mean",
-    "hidden": "hidden",
-}
-_WIDTH_OF = {"terms": "tfidf", "pixels": "pixels", "mean": "vae", "hidden": "hidden"}
-
 Shipped = Classifier | str
 
 
@@ -61,23 +48,6 @@ class Subject:
         )
 
 
-@dataclass(frozen=True)
-class _Labelled:
-    """Rows in scope that have a label."""
-
-    portion: Portion
-    blocks: Blocks
-
-    @classmethod
-    def of(cls, rows: Portion, blocks: Blocks) -> Self:
-        at = np.flatnonzero(rows.y >= 0)
-        return cls(rows.subset(at), heads.sliced(blocks, at))
-
-    @property
-    def y(self) -> np.ndarray:
-        return self.portion.y
-
-
 def ship(subject: Subject, train: Portion, valid: Portion, settings: HeadSettings) -> Shipped:
     """The classifier, or why there is none.
 
@@ -91,24 +61,22 @@ def ship(subject: Subject, train: Portion, valid: Portion, settings: HeadSetting
         return reason
     code = portion.read(subject.vae, train.examples)
     basis = Basis.fit(train, code, subject.vocabulary, subject.vae.latent, SEED)
-    learned = _Labelled.of(train, basis.blocks(train, code))
+    learned = Labelled.of(train, basis.blocks(train, code))
     checked = _checked(subject, basis, valid)
-    tried = _try(subject, learned, checked, settings)
-    candidate, choice = min(tried, key=lambda each: _rank(each[0], subject.spec))
-    head = heads.fit(learned.blocks, learned.y, candidate.features, choice)
+    found = selection.select(subject.spec, _encoder_bytes(subject.vae), learned, checked, settings)
     facts = HeadFile(
         classes=subject.spec.classes,
-        absent=_absent(head, subject.spec),
-        chosen=candidate,
-        chosen_by=_chosen_by(candidate, checked, settings),
-        candidates=tuple(each for each, _ in tried),
+        absent=_absent(found.head, subject.spec),
+        chosen=found.chosen,
+        chosen_by=found.chosen_by,
+        candidates=found.candidates,
         train_rows=len(learned.y),
         refuse=settings.refuse,
         detector=_unfitted(["margin"]),
     )
-    classifier = fold(head, basis, facts)
+    classifier = fold(found.head, basis, facts)
     if checked is not None:
-        classifier = _calibrated(classifier, subject, head, checked)
+        classifier = _calibrated(classifier, subject, found.head, checked)
     return _guarded(classifier, subject, valid)
 
 
@@ -125,7 +93,7 @@ def linear_map(head: Head, basis: Basis) -> tuple[dict[str, np.ndarray], np.ndar
         if name == basis.projected and basis.projection is not None:
             bias_C = bias_C - basis.projection.origin_K @ weights_FC
             weights_FC = basis.projection.components_DK @ weights_FC
-        sums[_READS[name]] = sums.get(_READS[name], 0.0) + weights_FC
+        sums[READS[name]] = sums.get(READS[name], 0.0) + weights_FC
     return sums, bias_C
 
 
@@ -167,77 +135,12 @@ def _no_classifier(y: np.ndarray, spec: Spec) -> str:
     return ""
 
 
-def _checked(subject: Subject, basis: Basis, valid: Portion) -> _Labelled | None:
+def _checked(subject: Subject, basis: Basis, valid: Portion) -> Labelled | None:
     """The rows of validation on which choices are made."""
     rows = valid.subset(np.flatnonzero(valid.in_scope)).labelled()
     if not len(rows):
         return None
-    return _Labelled(rows, basis.blocks(rows, portion.read(subject.vae, rows.examples)))
-
-
-def _names(spec: Spec, blocks: Blocks, settings: HeadSettings) -> Sequence[str]:
-    """The feature sets to compare; raises SettingsError where the data has not the one named."""
-    there = available(blocks)
-    wanted = CANDIDATES[spec.kind] if settings.features == AUTO else (settings.features,)
-    found = [name for name in wanted if name in there]
-    if not found:
-        choices = ", ".join(name for name in CHOICES[spec.kind] if name in there)
-        raise SettingsError(
-            f"head.features: {spec.source!r} has no {settings.features!r}. Set it to one of "
-            f"{AUTO}, {choices}."
-        )
-    return found
-
-
-def _try(
-    subject: Subject, learned: _Labelled, checked: _Labelled | None, settings: HeadSettings
-) -> list[tuple[Candidate, Choice]]:
-    named = settings.classifier
-    kinds: tuple[heads.Kind, ...] = ("svm", "logistic") if named == "auto" else (named,)
-    valid = None if checked is None else (checked.blocks, checked.y)
-    tried = []
-    for name in _names(subject.spec, learned.blocks, settings):
-        choice, accuracy = heads.choose(learned.blocks, learned.y, name, SEED, valid, kinds)
-        candidate = Candidate(
-            features=name,
-            classifier=choice.classifier,
-            inverse_penalty=choice.inverse_penalty,
-            join=choice.join if "+" in name else None,
-            accuracy=accuracy,
-            bytes=_bytes(name, learned.blocks, subject),
-        )
-        tried.append((candidate, choice))
-    return tried
-
-
-def _bytes(features: str, blocks: Blocks, subject: Subject) -> int:
-    """Of the tensors that a prediction reads: the folded map, and the encoder where needed."""
-    classes = len(subject.spec.classes)
-    size = 4 * classes
-    for read in {_READS[name] for name in names(features)}:
-        width = blocks[_WIDTH_OF[read]].shape[1]
-        size += width * classes + 4 * classes if read == "terms" else 4 * width * classes
-    if uses_vae(features):
-        size += sum(each.numel() * each.element_size() for each in subject.vae.encoder.parameters())
-    return size
-
-
-def _rank(candidate: Candidate, spec: Spec) -> tuple[float, bool, int]:
-    """Lowest for the most accurate; then, where nothing could be measured, for the default; then
-    for the smallest."""
-    measured = candidate.accuracy is not None
-    is_default = candidate.features == DEFAULTS[spec.kind]
-    return -(candidate.accuracy or 0.0), not (measured or is_default), candidate.bytes
-
-
-def _chosen_by(candidate: Candidate, checked: _Labelled | None, settings: HeadSettings) -> str:
-    if settings.features != AUTO:
-        return "named in params.yaml"
-    if candidate.accuracy is None:
-        return "the default, for there are too few labels to compare"
-    if checked is not None:
-        return f"accuracy on {len(checked.y)} labelled validation rows"
-    return "accuracy inside the training labels, for no validation row has a label"
+    return Labelled(rows, basis.blocks(rows, portion.read(subject.vae, rows.examples)))
 
 
 def _absent(head: Head, spec: Spec) -> tuple[str, ...]:
@@ -252,7 +155,7 @@ def _widened(weights_FK: np.ndarray, head: Head, facts: HeadFile) -> np.ndarray:
 
 
 def _calibrated(
-    classifier: Classifier, subject: Subject, head: Head, checked: _Labelled
+    classifier: Classifier, subject: Subject, head: Head, checked: Labelled
 ) -> Classifier:
     """With its temperature, and what rounding does to the labels of the validation rows."""
     logits_NC = classifier.logits(subject.inputs(classifier, checked.portion))
@@ -282,6 +185,10 @@ def _signals(valid: Portion) -> Sequence[str]:
         return ["margin"]
     has_texts = valid.counts is not None and valid.texts is not None
     return ["margin", "rate", "known", "unknown"] if has_texts else ["margin", "rate"]
+
+
+def _encoder_bytes(vae: VAE) -> int:
+    return sum(each.numel() * each.element_size() for each in vae.encoder.parameters())
 
 
 def _unfitted(signals: Sequence[str]) -> Detector:

@@ -23,7 +23,8 @@ from latentops.verdict import detector, heads, signals
 from latentops.verdict.features import Basis, Blocks, uses_vae
 from latentops.verdict.heads import Choice, Head
 from latentops.verdict.results import Claim, Signal, Strangers
-from latentops.verdict.shipped import SEED, Subject
+from latentops.verdict.selection import SEED
+from latentops.verdict.shipped import Subject
 
 COMBINATION = "combination"
 WITHOUT_VAE = "combination_without_vae"
