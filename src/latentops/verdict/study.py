@@ -20,7 +20,8 @@ from latentops.verdict.claims import Outcome
 from latentops.verdict.features import Basis, Blocks, available, uses_vae
 from latentops.verdict.heads import Choice, Head
 from latentops.verdict.results import Budget
-from latentops.verdict.shipped import SEED, Subject
+from latentops.verdict.selection import SEED
+from latentops.verdict.shipped import Subject
 from latentops.verdict.strangers import Splits
 
 # `all` is at most so many labels, and LSA and PCA are fitted to at most so many rows.
@@ -181,6 +182,9 @@ class _Study:
         self._predicted[task] = head.predict(self.material.test.blocks).astype(np.int32)
         if budget.takes_all and task.vae == 0:
             self.heads[task.features] = AllLabels(head, seconds)
+            if self.material.valid is not None:
+                accuracy = head.accuracy(self.material.valid.blocks, self.material.valid.y)
+                self._choices[task.budget, task.sample, task.features] = choice, accuracy
 
     def budget(self, at: int, unseen_N: np.ndarray | None, bootstrap: Bootstrap) -> Budget:
         budget, y = self.budgets[at], self.material.test.y
