@@ -1,0 +1,94 @@
+"""Bootstrap intervals against closed forms, and what is drawn together."""
+
+import math
+
+import numpy as np
+import pytest
+
+from latentops.metrics.bootstrap import Bootstrap
+
+
+def rows_right(share: float, rows: int, seed: int = 0) -> np.ndarray:
+    """[1, 1, N] of which that share is right, in any order."""
+    right = np.arange(rows) < round(share * rows)
+    return np.random.default_rng(seed).permutation(right)[None, None]
+
+
+def test_over_rows_alone_the_interval_is_that_of_a_binomial_share() -> None:
+    mean, low, high = Bootstrap(rows=1_000, seed=0).interval(rows_right(0.7, 1_000))
+    half = 1.96 * math.sqrt(0.7 * 0.3 / 1_000)
+    assert mean == pytest.approx(0.7)
+    assert (low, high) == pytest.approx((0.7 - half, 0.7 + half), abs=0.003)
+
+
+def test_nine_intervals_of_ten_and_more_hold_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for seed in range(200):
+        found = Bootstrap(rows=300, seed=seed, draws=400).interval(rng.random((1, 1, 300)) < 0.8)
+        held += found.low <= 0.8 <= found.high
+    assert 0.90 <= held / 200 <= 0.99
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_label_samples_and_vae_seeds_are_drawn_too(axis: int) -> None:
+    """Of two, one always right and one always wrong, a draw takes both alike or one twice."""
+    both = np.repeat([True, False], 50).reshape(2, 50)
+    correct = np.expand_dims(both, 1 - axis)
+    assert Bootstrap(rows=50, seed=0).interval(correct) == (0.5, 0.0, 1.0)
+
+
+def test_more_samples_of_the_same_spread_say_more() -> None:
+    def width(samples: int) -> float:
+        shares = np.linspace(0.4, 0.6, samples)
+        correct = np.concatenate([rows_right(share, 2_000) for share in shares])
+        found = Bootstrap(rows=2_000, seed=0).interval(correct)
+        return found.high - found.low
+
+    assert width(20) < 0.7 * width(3)
+
+
+def test_the_same_rows_right_differ_by_nothing() -> None:
+    correct = np.random.default_rng(0).random((3, 2, 80)) < 0.6
+    assert Bootstrap(rows=80, seed=0).paired_difference(correct, correct) == (0.0, 0.0, 0.0)
+
+
+def test_a_paired_difference_has_the_variance_of_the_differences() -> None:
+    """Where 30 of 1,000 rows are mended and none is broken, 700 shared errors add nothing."""
+    theirs = rows_right(0.2, 1_000)
+    ours = theirs.copy()
+    ours[0, 0, np.flatnonzero(~theirs[0, 0])[:30]] = True
+    mean, low, high = Bootstrap(rows=1_000, seed=0).paired_difference(ours, theirs)
+    half = 1.96 * math.sqrt(0.03 * 0.97 / 1_000)
+    assert mean == pytest.approx(0.03)
+    assert (low, high) == pytest.approx((0.03 - half, 0.03 + half), abs=0.003)
+
+
+def test_label_samples_are_paired() -> None:
+    """Hard and easy samples are so for both sides: they cancel in the difference."""
+    theirs = np.concatenate([rows_right(share, 400) for share in (0.2, 0.5, 0.8)])
+    ours = theirs.copy()
+    for sample in ours[:, 0]:
+        sample[np.flatnonzero(~sample)[:20]] = True
+    found = Bootstrap(rows=400, seed=0).paired_difference(ours, theirs)
+    assert found.mean == pytest.approx(0.05)
+    assert found.high - found.low < 0.06
+
+
+def test_what_needs_no_vae_is_compared_with_every_seed() -> None:
+    """Ours gains .1 with one seed and loses .1 with the other: nothing can be claimed."""
+    theirs = rows_right(0.5, 500)
+    gains, loses = theirs.copy(), theirs.copy()
+    gains[0, 0, np.flatnonzero(~theirs[0, 0])[:50]] = True
+    loses[0, 0, np.flatnonzero(theirs[0, 0])[:50]] = False
+    ours = np.concatenate([gains, loses], axis=1)
+    found = Bootstrap(rows=500, seed=0).paired_difference(ours, theirs)
+    assert found.mean == pytest.approx(0.0)
+    assert found.low < -0.08
+    assert found.high > 0.08
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    correct = np.random.default_rng(0).random((5, 3, 200)) < 0.6
+    assert Bootstrap(200, seed=4).interval(correct) == Bootstrap(200, seed=4).interval(correct)
+    assert Bootstrap(200, seed=4).interval(correct) != Bootstrap(200, seed=5).interval(correct)
