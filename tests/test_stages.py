@@ -28,6 +28,7 @@ from latentops.errors import (
 )
 from latentops.registry import fetch
 from latentops.stages import evaluate, head, prepare, register, repeat, train, verdict
+from latentops.verdict.results import Verdict
 
 STAGES = (prepare, train, repeat, head, verdict, evaluate, register)
 WORDS = {"light": "turn on the light in the {}", "music": "please play some music in the {}"}
@@ -106,6 +107,35 @@ def test_the_version_answers_as_its_classifier_did(project: Path) -> None:
     answered = inference.Predictor.from_folder(model).classify(test["text"])
     right = (answered["label"] == test["label"]).mean()
     assert right == pytest.approx(artifacts.read_json(artifacts.EVAL_METRICS)["accuracy"])
+
+
+CHINESE = {
+    "light": "请打开{}的灯",
+    "music": "在{}播放音乐",
+    "weather": "{}今天冷不冷",
+    "window": "把{}的窗户关上",
+    "clean": "明天打扫{}",
+    "call": "给{}打电话",
+}
+PLACES = ("厨房", "卧室", "花园", "办公室", "客厅", "阳台", "书房", "车库", "浴室", "地下室")
+
+
+def test_a_full_verdict_on_chinese_texts_of_six_classes(project: Path) -> None:
+    rows = [(text.format(place), label) for label, text in CHINESE.items() for place in PLACES]
+    pd.DataFrame(rows, columns=["text", "label"]).to_csv("data/raw/mine.csv", index=False)
+    change(evaluate={"depth": "full"}, train={"batch_size": 8})
+    for stage in STAGES:
+        stage.main()
+    found = artifacts.read_schema(Verdict, artifacts.VERDICT)
+    assert (found.depth, found.seeds, found.reason) == ("full", 3, "")
+    assert found.budgets[-1].name == "all"
+    assert [strangers.setting for strangers in found.strangers] == ["held_out"]
+    repeats = artifacts.read_schema(artifacts.Repeats, artifacts.REPEATS_LIST)
+    assert repeats.held_out is not None
+    assert len({repeats.held_out.classes_valid, repeats.held_out.classes_test}) == 2
+    assert set(map(str, artifacts.VERDICT_PLOTS.iterdir())) == {
+        f"plots/verdict/{name}.csv" for name in ("budgets", "cost", "strangers")
+    }
 
 
 def test_texts_without_labels_become_a_champion_that_does_not_classify(project: Path) -> None:
