@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from latentops import artifacts, build, config, portion
@@ -36,9 +34,7 @@ def main() -> None:
     settings = config.load(Settings).evaluate
     trained = _trained()
     splits = Splits(*(_rows(split, trained, settings.seed) for split in ("train", "valid", "test")))
-    torch.set_num_threads(1)  # so that times compare, and that sums come in one order
-    with threadpool_limits(limits=1):
-        found = verdict.reach(trained, splits, settings.depth, settings.seed, _shown)
+    found = verdict.reach(trained, splits, settings.depth, settings.seed, _shown)
     artifacts.write_json(found, artifacts.VERDICT)
     write_plots(found)
 

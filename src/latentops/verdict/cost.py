@@ -41,7 +41,7 @@ def measure(
 ) -> tuple[Cost, ...]:
     """At all labels, with the subject's VAE, which took so long to train.
 
-    On as many threads as the caller allows. Classifiers take turns, so that what else the machine
+    On as many threads as the caller allows. Feature sets take turns, so that what else the machine
     does falls on all of them.
     """
     deployed = {

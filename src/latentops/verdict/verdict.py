@@ -1,9 +1,12 @@
 """All that a study finds: on label budgets, in cost, and on inputs never seen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 from latentops import build, portion
 from latentops.artifacts import HeldOut
@@ -33,7 +36,17 @@ class Trained:
 def reach(
     trained: Trained, splits: Splits, depth: Depth, seed: int, progress: Progress = iter
 ) -> Verdict:
-    """What the VAE is worth to a classifier, or the reason why that cannot be told."""
+    """What the VAE is worth to a classifier, or the reason why that cannot be told.
+
+    On one thread, so that times compare and sums come in one order.
+    """
+    with _one_thread():
+        return _reach(trained, splits, depth, seed, progress)
+
+
+def _reach(
+    trained: Trained, splits: Splits, depth: Depth, seed: int, progress: Progress
+) -> Verdict:
     spec = trained.subject.spec
     test = study.labelled(splits.test)
     seen_N = _seen(splits.train, test)
@@ -76,3 +89,14 @@ def _strangers(trained: Trained, splits: Splits, seed: int) -> tuple[Strangers, 
         subject = replace(trained.subject, vae=vae)
         found = [*found, strangers.held_out(subject, splits, trained.head, held, seed)]
     return tuple(each for each in found if each is not None)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
