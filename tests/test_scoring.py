@@ -290,9 +290,12 @@ def test_a_kill_leaves_the_output_as_it_was(
     long_csv(tmp_path / "in.csv", 100_000)
     (tmp_path / "out.csv").write_text("of yesterday\n")
     command = [sys.executable, "-c", SLOW, str(folders["counts"])]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+    with (
+        (tmp_path / "stderr").open("w") as said,
+        subprocess.Popen(command, cwd=tmp_path, stderr=said) as process,
+    ):
         while not any(part.stat().st_size for part in tmp_path.glob(".out.csv.*.partial")):
-            assert process.poll() is None
+            assert process.poll() is None, (tmp_path / "stderr").read_text()
             time.sleep(0.05)
         os.kill(process.pid, by)
     assert (tmp_path / "out.csv").read_text() == "of yesterday\n"

@@ -1,5 +1,7 @@
 """Linear classifiers and the choices inside the labels, against scikit-learn and at extremes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -144,3 +146,19 @@ def test_a_choice_among_many_labels_still_sees_every_class() -> None:
     blocks: Blocks = {"tfidf": scipy.sparse.csr_matrix(x)}
     _, accuracy = heads.choose(blocks, y, "tfidf", 0, valid=({"tfidf": x[-2:]}, y[-2:]))
     assert accuracy == 1.0
+
+
+def test_what_a_part_of_the_labels_prefers_is_weighed_again_on_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Here a part likes weak penalties and heavy joins, and all labels the reverse."""
+    monkeypatch.setattr(heads, "_CELLS_OF_A_CHOICE", 1)
+    monkeypatch.setattr(heads, "_SMALLEST_PART", 40)
+
+    def liking(trials: Any, choice: heads.Choice) -> float:
+        sign = 1 if trials.on_a_part else -1
+        return float(sign * (choice.inverse_penalty + choice.join))
+
+    monkeypatch.setattr(heads._Trials, "accuracy", liking)
+    choice, _ = heads.choose(joined(MANY), Y[MANY], "tfidf+vae", 0)
+    assert (choice.inverse_penalty, choice.join) == (1.0, min(heads.JOINS))

@@ -50,7 +50,6 @@ class Candidate(Schema):
     join: float | None  # weight of the blocks after the first; None: a single block
     accuracy: float | None  # of the rows that chose; None: nothing could be chosen
     bytes: int  # of the numbers that a prediction needs, the encoder's included
-    final: bool = False  # measured with all labels; else perhaps with a part of them
 
 
 class Weighed(Schema):

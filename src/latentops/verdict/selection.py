@@ -1,7 +1,7 @@
 """Which features and which linear classifier are shipped: the best on validation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -26,14 +26,6 @@ READS = {
     "vae": "mean",
     "hidden": "hidden",
 }
-
-# `heads.choose` compares on a part of many labels. So many of the best are then fitted on all of
-# them, and the plain features too, for what is better with few labels need not be with many. Each
-# with the penalty found and with a stronger one: on CLINC150 2,000 labels prefer C = 10, while
-# all 15,000 do half a point better with C = 1.
-_FINALISTS = 2
-_PLAIN = ("tfidf", "pixels")
-_STRONGER = 0.1
 
 _BLOCK_OF = {"terms": "tfidf", "pixels": "pixels", "mean": "vae", "hidden": "hidden"}
 
@@ -63,12 +55,6 @@ class Selection:
     candidates: tuple[Candidate, ...]
 
 
-@dataclass(frozen=True)
-class _Tried:
-    candidate: Candidate
-    head: Head | None = None  # None: not fitted on all labels
-
-
 def select(
     spec: Spec,
     encoder_bytes: int,
@@ -82,16 +68,12 @@ def select(
     """
     sized = _Sizes(learned.blocks, len(spec.classes), encoder_bytes)
     tried = [
-        _Tried(_compared(name, learned, checked, settings, sized))
+        _compared(name, learned, checked, settings, sized)
         for name in _names(spec, learned.blocks, settings)
     ]
-    if checked is not None:
-        tried = _finals(tried, learned, checked, spec)
-    best = min(tried, key=lambda each: _rank(each.candidate, spec))
-    choice = _choice(best.candidate)
-    head = best.head or heads.fit(learned.blocks, learned.y, best.candidate.features, choice)
-    candidates = tuple(each.candidate for each in tried)
-    return Selection(head, best.candidate, _chosen_by(best, checked, settings), candidates)
+    best = min(tried, key=lambda each: _rank(each, spec))
+    head = heads.fit(learned.blocks, learned.y, best.features, _choice(best))
+    return Selection(head, best, _chosen_by(best, checked, settings), tuple(tried))
 
 
 @dataclass(frozen=True)
@@ -139,49 +121,23 @@ def _compared(
     )
 
 
-def _finals(
-    tried: Sequence[_Tried], learned: Labelled, checked: Labelled, spec: Spec
-) -> list[_Tried]:
-    """The best of them fitted on all labels, one of which is chosen."""
-    ranked = sorted(tried, key=lambda each: _rank(each.candidate, spec))
-    best = {each.candidate.features for each in ranked[:_FINALISTS]}
-    return [
-        _on_all(each.candidate, learned, checked)
-        if each.candidate.features in best.union(_PLAIN)
-        else each
-        for each in tried
-    ]
-
-
-def _on_all(candidate: Candidate, learned: Labelled, checked: Labelled) -> _Tried:
-    found = []
-    for stronger in (1.0, _STRONGER):
-        choice = _choice(candidate)
-        choice = replace(choice, inverse_penalty=choice.inverse_penalty * stronger)
-        head = heads.fit(learned.blocks, learned.y, candidate.features, choice)
-        accuracy = float((head.predict(checked.blocks) == checked.y).mean())
-        changed = {"inverse_penalty": choice.inverse_penalty, "accuracy": accuracy, "final": True}
-        found.append(_Tried(candidate.model_copy(update=changed), head))
-    return max(found, key=lambda each: each.candidate.accuracy or 0.0)
-
-
 def _choice(candidate: Candidate) -> Choice:
     return Choice(candidate.classifier, candidate.inverse_penalty, candidate.join or 1.0)
 
 
-def _rank(candidate: Candidate, spec: Spec) -> tuple[bool, float, bool, int]:
+def _rank(candidate: Candidate, spec: Spec) -> tuple[float, bool, int]:
     """Lowest for the most accurate; then, where nothing could be measured, for the default; then
     for the smallest."""
     measured = candidate.accuracy is not None
     is_default = candidate.features == DEFAULTS[spec.kind]
     accuracy = candidate.accuracy or 0.0
-    return not candidate.final, -accuracy, not (measured or is_default), candidate.bytes
+    return -accuracy, not (measured or is_default), candidate.bytes
 
 
-def _chosen_by(best: _Tried, checked: Labelled | None, settings: HeadSettings) -> str:
+def _chosen_by(best: Candidate, checked: Labelled | None, settings: HeadSettings) -> str:
     if settings.features != AUTO:
         return "named in params.yaml"
-    if best.candidate.accuracy is None:
+    if best.accuracy is None:
         return "the default, for there are too few labels to compare"
     if checked is not None:
         return f"accuracy on {len(checked.y)} labelled validation rows"
