@@ -139,9 +139,9 @@ def test_two_classes_of_which_one_has_one_label_leave_nothing_to_choose() -> Non
 
 
 def test_a_choice_among_many_labels_still_sees_every_class() -> None:
-    """A part of 2,000 of 3,000 rows would seldom hold the two rows of the last class."""
+    """A part of 2,000 of 30,000 rows would seldom hold one of the two rows of the last class."""
     rng = np.random.default_rng(0)
-    y = np.concatenate([np.arange(3_000) % 40, [40, 40]])
+    y = np.concatenate([np.arange(30_000) % 40, [40, 40]])
     x = (np.eye(41)[y] + 0.1 * rng.normal(size=(len(y), 41))).astype(np.float32)
     blocks: Blocks = {"tfidf": scipy.sparse.csr_matrix(x)}
     _, accuracy = heads.choose(blocks, y, "tfidf", 0, valid=({"tfidf": x[-2:]}, y[-2:]))

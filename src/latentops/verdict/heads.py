@@ -113,9 +113,8 @@ def choose(
 
     Inside: stratified cross-validation, or a single cut of 20 % of many labels. Kind and penalty
     are chosen first, then the join. Where nothing can be chosen, which is so with one label of
-    each class and no validation rows, the accuracy is None and the choice a default. Of many labels
-    a part is fitted to, so that `fit` then does better than the accuracy says. Labels are class
-    indices.
+    each class and no validation rows, the accuracy is None and the choice a default. Labels are
+    class indices.
     """
     trials = _Trials(blocks, y, features, seed, valid)
     if not trials.cuts:
@@ -227,7 +226,10 @@ def _cut_at_validation(y: np.ndarray) -> Iterator[tuple[np.ndarray, None]]:
 
 
 def _cuts(y: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows to fit on and rows to score on; the latter are every row once, or a fifth of many."""
+    """Rows to fit on and rows to score on; the latter are every row once, or a fifth of many.
+
+    Every class stands among the rows to fit on.
+    """
     count, classes = len(y), len(np.unique(y))
     folds = _FOLDS if count * classes <= _CELLS_OF_MANY_FOLDS else _FEWER_FOLDS
     if count >= _LABELS_FOR_ONE_CUT:
@@ -235,7 +237,7 @@ def _cuts(y: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     fold_N = _folds(y, folds, seed)
     for fold in range(1 if count >= _LABELS_FOR_ONE_CUT else folds):
         fitted, scored = np.flatnonzero(fold_N != fold), np.flatnonzero(fold_N == fold)
-        if len(scored) and len(np.unique(y[fitted])) > 1:
+        if len(scored):
             yield fitted, scored
 
 
