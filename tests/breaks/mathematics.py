@@ -51,7 +51,7 @@ BREAKS = [
         "tests/test_networks.py::TestWordDropout::test_nothing_is_dropped_in_evaluation",
     ),
     (
-        "data/batches.py",
+        "data/weighting.py",
         "(1 + vocabulary.documents)",
         "vocabulary.documents",
         "tests/test_batches.py::TestWeights::test_tfidf_is_that_of_scikit_learn",

@@ -5,6 +5,7 @@ from latentops.artifacts import Spec, Split, Vocabulary
 from latentops.classifier import Classifier
 from latentops.errors import exit_on_known_error
 from latentops.portion import Portion, Prepared
+from latentops.stages import progress
 from latentops.verdict import shipped
 from latentops.verdict.selection import SEED
 from latentops.verdict.settings import HeadSettings
@@ -24,7 +25,7 @@ def main() -> None:
     vae = build.load_model(spec, vocabulary, model, artifacts.read_tensors(artifacts.WEIGHTS))
     train, valid = (_rows(split, spec, vocabulary, model) for split in ("train", "valid"))
     subject = shipped.Subject(vae, spec, vocabulary)
-    _write(shipped.ship(subject, train, valid, settings.head))
+    _write(shipped.ship(subject, train, valid, settings.head, progress.classifiers))
 
 
 def _rows(split: Split, spec: Spec, vocabulary: Vocabulary, model: build.Model) -> Portion:

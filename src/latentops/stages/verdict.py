@@ -1,11 +1,8 @@
 """Stage verdict: trained models and all splits -> what the VAE is worth to a classifier."""
 
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from latentops import artifacts, build, config, portion
 from latentops.artifacts import Repeats, Spec, Split, Vocabulary
@@ -14,14 +11,12 @@ from latentops.errors import exit_on_known_error
 from latentops.evaluation.settings import Depth
 from latentops.model import VAE
 from latentops.portion import Portion, Prepared
+from latentops.stages import progress
 from latentops.verdict import verdict
 from latentops.verdict.results import Verdict
 from latentops.verdict.shipped import Subject
 from latentops.verdict.strangers import Splits
-from latentops.verdict.study import Task
 from latentops.verdict.verdict import Trained
-
-_SECONDS_BETWEEN_LINES = 10.0  # of a log; a terminal has a bar
 
 
 class Settings(config.Section):
@@ -34,7 +29,7 @@ def main() -> None:
     settings = config.load(Settings).evaluate
     trained = _trained()
     splits = Splits(*(_rows(split, trained, settings.seed) for split in ("train", "valid", "test")))
-    found = verdict.reach(trained, splits, settings.depth, settings.seed, _shown)
+    found = verdict.reach(trained, splits, settings.depth, settings.seed, progress.classifiers)
     artifacts.write_json(found, artifacts.VERDICT)
     write_plots(found)
 
@@ -66,11 +61,6 @@ def _rows(split: Split, trained: Trained, seed: int) -> Portion:
     )
     subject = trained.subject
     return portion.whole(split, prepared, subject.spec, subject.vocabulary, trained.model, seed)
-
-
-def _shown(plan: Sequence[Task]) -> Iterable[Task]:
-    between = 0.1 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES
-    return tqdm(plan, desc="classifiers", unit="", mininterval=between, file=sys.stderr)
 
 
 def write_plots(found: Verdict, folder: Path = artifacts.VERDICT_PLOTS) -> None:

@@ -1,6 +1,6 @@
 """Which features and which linear classifier are shipped: the best on validation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +14,8 @@ from latentops.verdict import heads
 from latentops.verdict.features import Blocks, available, names, uses_vae
 from latentops.verdict.heads import Choice, Head
 from latentops.verdict.settings import AUTO, CANDIDATES, CHOICES, DEFAULTS, HeadSettings
+
+Progress = Callable[[Sequence[str]], Iterable[str]]
 
 SEED = 0  # of LSA and of cuts inside the labels
 
@@ -61,6 +63,7 @@ def select(
     learned: Labelled,
     checked: Labelled | None,
     settings: HeadSettings,
+    progress: Progress = iter,
 ) -> Selection:
     """`checked` are rows of validation; None where none has a label.
 
@@ -69,7 +72,7 @@ def select(
     sized = _Sizes(learned.blocks, len(spec.classes), encoder_bytes)
     tried = [
         _compared(name, learned, checked, settings, sized)
-        for name in _names(spec, learned.blocks, settings)
+        for name in progress(_names(spec, learned.blocks, settings))
     ]
     best = min(tried, key=lambda each: _rank(each, spec))
     head = heads.fit(learned.blocks, learned.y, best.features, _choice(best))

@@ -27,7 +27,7 @@ from latentops.portion import Portion
 from latentops.verdict import detector, selection
 from latentops.verdict.features import Basis
 from latentops.verdict.heads import Head
-from latentops.verdict.selection import READS, SEED, Labelled
+from latentops.verdict.selection import READS, SEED, Labelled, Progress
 from latentops.verdict.settings import HeadSettings
 
 _TEMPERATURES = (0.01, 100.0)
@@ -48,7 +48,13 @@ class Subject:
         )
 
 
-def ship(subject: Subject, train: Portion, valid: Portion, settings: HeadSettings) -> Shipped:
+def ship(
+    subject: Subject,
+    train: Portion,
+    valid: Portion,
+    settings: HeadSettings,
+    progress: Progress = iter,
+) -> Shipped:
     """The classifier, or why there is none.
 
     `train` and `valid` are whole splits: rows of train that are out of scope are left out, those
@@ -63,7 +69,8 @@ def ship(subject: Subject, train: Portion, valid: Portion, settings: HeadSetting
     basis = Basis.fit(train, code, subject.vocabulary, subject.vae.latent, SEED)
     learned = Labelled.of(train, basis.blocks(train, code))
     checked = _checked(subject, basis, valid)
-    found = selection.select(subject.spec, _encoder_bytes(subject.vae), learned, checked, settings)
+    size = _encoder_bytes(subject.vae)
+    found = selection.select(subject.spec, size, learned, checked, settings, progress)
     facts = HeadFile(
         classes=subject.spec.classes,
         absent=_absent(found.head, subject.spec),
