@@ -70,8 +70,6 @@ class TestSettings:
             ({"kind": "bow", "input_scale": 0}, "greater than 0"),
             ({"kind": "mlp", "mean_scale": 0}, "greater than 0"),
             ({"kind": "bow", "terms": "pairs"}, "'all' or 'words'"),
-            ({"kind": "bow", "batch_norm": True, "hidden": []}, "needs a hidden layer"),
-            ({"kind": "mlp", "batch_norm": True}, "batch_norm: no such setting"),
             ({"kind": "cnn"}, "'mlp', 'bow'"),
             ({"latent": 3}, "model"),
         ],
@@ -154,7 +152,7 @@ class TestWeights:
         [
             BOW,
             bow.Settings(latent=2, decoder_hidden=(4,)),
-            bow.Settings(latent=2, batch_norm=True, mean_scale=0.8),
+            bow.Settings(latent=2, mean_scale=0.8),
             MLP,
             mlp.Settings(latent=2, mean_scale=0.8),
         ],
@@ -192,7 +190,7 @@ class TestWeights:
             build.load_model(COUNTS, VOCABULARY, bow.Settings(latent=3, hidden=(5,)), weights)
 
     def test_carry_the_running_statistics_through_a_file(self, tmp_path: Path) -> None:
-        settings = bow.Settings(latent=2, batch_norm=True, mean_scale=0.8)
+        settings = bow.Settings(latent=2, mean_scale=0.8)
         vae = build.model(COUNTS, VOCABULARY, settings, seed=0)
         x = counted(settings).batch(torch.arange(3)).input
         vae(x, torch.Generator().manual_seed(0))

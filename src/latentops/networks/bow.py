@@ -31,24 +31,15 @@ class Settings(layers.Common):
     word_dropout: float = pydantic.Field(
         0.0, ge=0, lt=1, description="share of the input terms dropped in training"
     )
-    batch_norm: bool = pydantic.Field(
-        False, description="BatchNorm between the first linear layer and its activation"
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _batch_norm_has_its_place(self) -> "Settings":
-        if self.batch_norm and not self.hidden:
-            raise ValueError("batch_norm: true needs a hidden layer, such as hidden: [256]")
-        return self
 
 
 class Bag(nn.Module):
     """A linear layer on sparse rows [B, V]: a sum over the terms that a document holds."""
 
-    def __init__(self, terms: int, width: int, bias: bool = True) -> None:
+    def __init__(self, terms: int, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(terms, width).normal_(std=terms**-0.5))
-        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, columns: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         sums = F.embedding_bag(
@@ -59,7 +50,7 @@ class Bag(nn.Module):
             per_sample_weights=weights,
             include_last_offset=True,
         )
-        return sums if self.bias is None else sums + self.bias
+        return sums + self.bias
 
 
 class Encoder(layers.Encoder):
@@ -69,8 +60,7 @@ class Encoder(layers.Encoder):
         super().__init__(settings)
         self.word_dropout = settings.word_dropout
         first, *rest = *settings.hidden, 2 * settings.latent
-        self.bag = Bag(terms, first, bias=not settings.batch_norm)  # else BatchNorm has one
-        self.norm = layers.BatchNorm(first) if settings.batch_norm else nn.Identity()
+        self.bag = Bag(terms, first)
         if rest:
             self.body.append(layers.activation(settings.activation))
             self.body.extend(layers.perceptron([first, *rest], settings.activation))
@@ -79,7 +69,7 @@ class Encoder(layers.Encoder):
         weights = x.values()
         if self.training and self.word_dropout > 0:
             weights = _dropped(weights, self.word_dropout, generator)
-        entered: Tensor = self.norm(self.bag(x.col_indices(), x.crow_indices(), weights))
+        entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
         return entered
 
 
