@@ -197,7 +197,7 @@ class TestWeights:
         artifacts.write_tensors(build.weights(vae), tmp_path / "weights.safetensors")
         read = artifacts.read_tensors(tmp_path / "weights.safetensors")
         loaded = build.load_model(COUNTS, VOCABULARY, settings, read)
-        assert loaded.encoder.norm.num_batches_tracked == 1
+        assert loaded.encoder.mean.norm.num_batches_tracked == 1
         assert torch.equal(loaded.encode(x).mean, vae.eval().encode(x).mean)
 
 

@@ -489,7 +489,7 @@ def test_the_best_weights_come_back_with_the_statistics_of_their_epoch() -> None
     """Learned by heart from 16 examples, so that the validation score soon falls."""
     vae, examples = real("bow-norm")
     few, others = examples.subset(torch.arange(16)), examples.subset(torch.arange(16, 60))
-    settings = Settings(epochs=8, batch_size=16, learning_rate=0.3, patience=0, device="cpu")
+    settings = Settings(epochs=40, batch_size=16, learning_rate=0.3, patience=0, device="cpu")
     seen: list[dict[str, Tensor]] = []
     fit = loop.fit(vae, few, others, NEUTRAL, settings, lambda *_: seen.append(copied(vae)))
     assert fit.best_epoch < fit.epochs
