@@ -44,10 +44,12 @@ _LABELS_FOR_ONE_CUT = 1_000
 # Rows times classes: what a fit costs. Above the first, fewer folds; above the second, a choice is
 # first made on a part of the labels, drawn at random: a fit on 2,000 of 8,000 rows takes a sixth
 # to a tenth of the time. On CLINC150 2,000 labels prefer C = 10, while all 15,000 do half a point
-# better with C = 1: hence `_refined`.
+# better with C = 1: hence `_refined`, but for the many draws of a budget where a part is no less
+# than a share of the labels.
 _CELLS_OF_MANY_FOLDS = 5_000
 _CELLS_OF_A_CHOICE = 60_000
 _SMALLEST_PART = 2_000
+_SHARE_THAT_SUFFICES = 0.3
 # Below so many rows for each dense column, liblinear's dual is up to three times as fast as its
 # primal, at every C; above, the primal is up to forty times as fast where C is large.
 _ROWS_FOR_THE_PRIMAL = 200
@@ -184,8 +186,10 @@ class _Trials:
         self._accuracies: dict[Choice, float] = {}
         cuts = list(_cuts(y, seed) if valid is None else _cut_at_validation(y))
         parts = [(_part(fitted, y, seed), scored) for fitted, scored in cuts]
+        sufficient = 1.0 if valid is not None else _SHARE_THAT_SUFFICES
         smaller = any(
-            len(part) < len(fitted) for (part, _), (fitted, _) in zip(parts, cuts, strict=True)
+            len(part) < sufficient * len(fitted)
+            for (part, _), (fitted, _) in zip(parts, cuts, strict=True)
         )
         self.cuts = parts if on_a_part else cuts
         self.on_a_part = on_a_part and smaller
