@@ -36,7 +36,7 @@ _BOTH_ON_DENSE = 20
 _SVM_TOLERANCE = 0.1
 _GRADIENT_TOLERANCE = 0.1  # of the summed loss, as liblinear counts it
 _ITERATIONS = 1000
-_NEWTON_STEPS = 200  # of lbfgs, whose accuracy has settled long before
+_NEWTON_STEPS = 50  # of lbfgs: on 150 classes 200 change the validation accuracy by no digit
 
 _FOLDS = 5
 _FEWER_FOLDS = 3
