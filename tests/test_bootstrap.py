@@ -92,3 +92,12 @@ def test_the_same_seed_draws_the_same() -> None:
     correct = np.random.default_rng(0).random((5, 3, 200)) < 0.6
     assert Bootstrap(200, seed=4).interval(correct) == Bootstrap(200, seed=4).interval(correct)
     assert Bootstrap(200, seed=4).interval(correct) != Bootstrap(200, seed=5).interval(correct)
+
+
+@pytest.mark.parametrize("right", [[1, 0], [1, 1, 0, 0, 0]])
+def test_a_few_label_samples_vary_by_their_unbiased_variance(right: list[int]) -> None:
+    """Every row of a sample is right or wrong, so that rows add nothing."""
+    correct_SVN = np.repeat(np.array(right, dtype=bool), 50).reshape(len(right), 1, 50)
+    means_B = Bootstrap(rows=50, seed=0, draws=20_000)._means(correct_SVN)
+    truth = np.var(right, ddof=1) / len(right)
+    assert np.var(means_B) == pytest.approx(truth, rel=0.05)

@@ -422,3 +422,9 @@ def test_classes_are_held_out_only_where_enough_stand_in_both_splits() -> None:
     drawn = repeat.held_out_classes(np.arange(20), five, seed=0)
     assert drawn is not None
     assert set(drawn[0]) | set(drawn[1]) <= set(range(5))
+
+
+def test_a_held_out_training_reads_no_row_of_an_unknown_class() -> None:
+    arrays = {"y": np.array([0, 1, 2, -1]), "in_scope": np.array([True, True, False, True])}
+    assert repeat.learned_from(arrays, []).tolist() == [True, True, False, True]
+    assert repeat.learned_from(arrays, [1]).tolist() == [True, False, False, False]

@@ -3,7 +3,7 @@
 Every sentence is made from the numbers of `Verdict` alone, so that none says more than they do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from latentops.report import judgement, numbers
 from latentops.report.document import Block, Lead, Points
@@ -41,7 +41,8 @@ def verdict(facts: Facts) -> Iterable[Block]:
         yield _without_a_verdict(facts)
         return
     yield lead(claims)
-    lines = [("Inputs never seen", strangers(found.strangers, facts.head.refuse))]
+    told = strangers(found.strangers, facts.head.refuse)
+    lines = [("Inputs never seen", f"{shipped(facts.evaluation.scores)}{told}")]
     if found.cost:
         lines.insert(0, ("Cost", cost(found.cost, claims[-1][1])))
     yield Points(tuple(lines))
@@ -135,6 +136,18 @@ def cost(costs: Sequence[Cost], claim: Claim) -> str:
 def _costs(cost: Cost) -> str:
     microseconds = value_text(cost.microseconds_per_example, "µs")
     return f"{microseconds} µs with {value_text(cost.bytes, 'bytes')}"
+
+
+def shipped(scores: Mapping[str, float]) -> str:
+    """What the detector in the model does; empty where test has no rows out of scope."""
+    if "out_of_scope_recall" not in scores:
+        return ""
+    return (
+        f"the detector in the model recognises {numbers.percent(scores['out_of_scope_recall'])} of "
+        f"the rows out of scope and refuses {numbers.percent(scores['in_scope_refused'])} of the "
+        f"others (AUROC {numbers.percent(scores['out_of_scope_auroc'])}). With more signals than "
+        "it has, "
+    )
 
 
 def strangers(found: Sequence[Strangers], refuse: float) -> str:

@@ -9,6 +9,7 @@ from latentops.stages import progress
 from latentops.verdict import shipped
 from latentops.verdict.selection import SEED
 from latentops.verdict.settings import HeadSettings
+from latentops.verdict.threads import one_thread
 
 
 class Settings(config.Section):
@@ -25,7 +26,9 @@ def main() -> None:
     vae = build.load_model(spec, vocabulary, model, artifacts.read_tensors(artifacts.WEIGHTS))
     train, valid = (_rows(split, spec, vocabulary, model) for split in ("train", "valid"))
     subject = shipped.Subject(vae, spec, vocabulary)
-    _write(shipped.ship(subject, train, valid, settings.head, progress.classifiers))
+    with one_thread():
+        found = shipped.ship(subject, train, valid, settings.head, progress.classifiers)
+    _write(found)
 
 
 def _rows(split: Split, spec: Spec, vocabulary: Vocabulary, model: build.Model) -> Portion:

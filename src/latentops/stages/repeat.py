@@ -72,9 +72,15 @@ class Training:
         return Fitted(build.weights(vae), fit.seconds)
 
     def _examples(self, arrays: Arrays, without: Sequence[int]) -> Examples:
-        rows = np.flatnonzero(arrays["in_scope"] & ~np.isin(arrays["y"], without))
+        rows = np.flatnonzero(learned_from(arrays, without))
         examples = build.examples(self.spec, self.vocabulary, arrays, self.settings.model)
         return examples.subset(torch.from_numpy(rows))
+
+
+def learned_from(arrays: Arrays, without: Sequence[int]) -> np.ndarray:
+    """Which rows are learned from, bool: where classes are held out, none of an unknown class."""
+    kept = arrays["in_scope"] & ~np.isin(arrays["y"], without)
+    return np.asarray(kept & (arrays["y"] >= 0) if without else kept)
 
 
 def main() -> None:
@@ -113,6 +119,10 @@ def _hold_out(training: Training, seed: int) -> HeldOut | None:
     if drawn is None:
         return None
     for_valid, for_test = drawn
+    left = np.count_nonzero(learned_from(training.arrays["train"], [*for_valid, *for_test]))
+    if left < training.settings.train.batch_size:
+        print(f"held-out: left out, for {left} rows would remain to learn from", file=sys.stderr)
+        return None
     path = artifacts.HELD_OUT_WEIGHTS
     fitted = training.fit(path.stem, training.settings.train.seed, [*for_valid, *for_test])
     artifacts.write_tensors(fitted.weights, path)

@@ -30,6 +30,7 @@ from latentops.verdict.heads import Head
 from latentops.verdict.selection import READS, SEED, Labelled, Progress
 from latentops.verdict.settings import HeadSettings
 
+_LEAST_TO_CALIBRATE = 50
 _TEMPERATURES = (0.01, 100.0)
 Shipped = Classifier | str
 
@@ -121,8 +122,12 @@ def fold(head: Head, basis: Basis, facts: HeadFile) -> Classifier:
 
 
 def temperature(logits_NC: np.ndarray, y_N: np.ndarray) -> float:
-    """That at which the labels are most probable; 1 without any. Logits are finite at `y_N`."""
-    if not len(y_N):
+    """That at which the labels are most probable, by validation (Guo et al. 2017).
+
+    1 where there are few labels: all of a handful right would make every probability 1. Logits
+    are finite at `y_N`.
+    """
+    if len(y_N) < _LEAST_TO_CALIBRATE:
         return 1.0
 
     def nll_nats(log_temperature: float) -> float:

@@ -73,14 +73,15 @@ def held_out(
     )
     note = (
         f"{len(for_valid)} classes are the strangers of validation and {len(for_test)} others "
-        "those of test; no VAE, LSA or classifier here was fitted on them, but the vocabulary was."
+        "those of test; no VAE, LSA or classifier here was fitted on them, but the vocabulary was, "
+        "and the kind of classifier was chosen with them."
     )
     return _study("held_out", subject, marked, head, seed, note)
 
 
 def _as_strangers(rows: Portion, strangers: Sequence[int], dropped: Sequence[int]) -> Portion:
-    """Rows in scope, without the classes `dropped`, and those of `strangers` now out of scope."""
-    kept = rows.subset(np.flatnonzero(rows.in_scope & ~np.isin(rows.y, dropped)))
+    """Labelled rows in scope, without the classes `dropped`; `strangers` are now out of scope."""
+    kept = rows.subset(np.flatnonzero((rows.y >= 0) & rows.in_scope & ~np.isin(rows.y, dropped)))
     return replace(kept, in_scope=~np.isin(kept.y, strangers))
 
 

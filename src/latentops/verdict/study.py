@@ -26,7 +26,7 @@ from latentops.verdict.strangers import Splits
 
 # `all` is at most so many labels, and LSA and PCA are fitted to at most so many rows.
 MOST_LABELS = 25_000
-MOST_FITTED = 25_000
+MOST_FITTED = 100_000
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,13 @@ def compare(
     )
 
 
+def _some(rows: Portion, most: int, seed: int) -> Portion:
+    """At most that many rows, and beside them one of each class that they would miss."""
+    drawn = np.random.default_rng(seed).permutation(len(rows))
+    first_of_each = np.unique(rows.y[drawn], return_index=True)[1]
+    return rows.subset(np.union1d(drawn[:most], drawn[first_of_each]))
+
+
 def labelled(rows: Portion) -> Portion:
     """Those in scope that have a label."""
     return _in_scope(rows).labelled()
@@ -124,7 +131,7 @@ class _Material:
     def __init__(self, subject: Subject, vaes: Sequence[VAE], splits: Splits, seed: int) -> None:
         self._vaes = vaes
         every, valid = _in_scope(splits.train), labelled(splits.valid)
-        train = every.labelled().sample(MOST_LABELS, seed)
+        train = _some(every.labelled(), MOST_LABELS, seed)
         self.complete = len(train) == np.count_nonzero(every.y >= 0)
         fitted_to, size = every.sample(MOST_FITTED, seed), subject.vae.latent
         code = portion.read(vaes[0], train.examples)

@@ -1,12 +1,9 @@
 """All that a study finds: on label budgets, in cost, and on inputs never seen."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
 from latentops import build, portion
 from latentops.artifacts import HeldOut
@@ -19,6 +16,7 @@ from latentops.verdict.results import Strangers, Verdict
 from latentops.verdict.shipped import Subject
 from latentops.verdict.strangers import Splits
 from latentops.verdict.study import Progress
+from latentops.verdict.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def reach(
 
     On one thread, so that times compare and sums come in one order.
     """
-    with _one_thread():
+    with one_thread():
         return _reach(trained, splits, depth, seed, progress)
 
 
@@ -89,14 +87,3 @@ def _strangers(trained: Trained, splits: Splits, seed: int) -> tuple[Strangers, 
         subject = replace(trained.subject, vae=vae)
         found = [*found, strangers.held_out(subject, splits, trained.head, held, seed)]
     return tuple(each for each in found if each is not None)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        torch.set_num_threads(threads)
