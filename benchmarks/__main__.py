@@ -24,6 +24,18 @@ def main() -> None:
         f"\ndvc repro, {whole.recipe}: {whole.repro_seconds:.1f} s, training "
         f"{whole.training_seconds:.1f} s; {whole.other_share:.0%} is not training"
     )
+    print_costs(whole)
+
+
+def print_costs(whole: pipeline.Result) -> None:
+    """One thread, in turns, at all labels; microseconds from counts to class in a batch."""
+    print(f"\n{'features, ' + whole.recipe:24} accuracy  fit, s  head, s  µs each        bytes")
+    for cost in whole.costs:
+        fit = "-" if cost.fit_seconds is None else f"{cost.fit_seconds:.2f}"
+        print(
+            f"{cost.features:24} {cost.accuracy:8.3f} {fit:>7} {cost.head_seconds:8.2f} "
+            f"{cost.microseconds_per_example:8.2f} {cost.bytes:12,}"
+        )
 
 
 def machine() -> str:

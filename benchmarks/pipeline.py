@@ -1,4 +1,4 @@
-"""The share of `dvc repro` that is not training: imports, data, scores, pictures, MLflow, DVC."""
+"""What `dvc repro` takes beside training, and what each kind of features costs in its verdict."""
 
 import json
 import os
@@ -10,6 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentops import artifacts
+from latentops.verdict.results import Cost, Verdict
+
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("dvc.yaml", "pyproject.toml", ".dvcignore", "src", "data/raw", "recipes")
 
@@ -18,7 +21,8 @@ NEEDED = ("dvc.yaml", "pyproject.toml", ".dvcignore", "src", "data/raw", "recipe
 class Result:
     recipe: str
     repro_seconds: float
-    training_seconds: float
+    training_seconds: float  # of the model that is shipped, without its repetitions
+    costs: tuple[Cost, ...]
 
     @property
     def other_share(self) -> float:
@@ -34,7 +38,8 @@ def measure(recipe: str = "intents") -> Result:
         _repro(project)
         seconds = time.perf_counter() - started
         trained = json.loads((project / "metrics/train.json").read_text(encoding="utf-8"))
-        return Result(recipe, seconds, trained["train_seconds"])
+        verdict = artifacts.read_schema(Verdict, project / artifacts.VERDICT)
+        return Result(recipe, seconds, trained["train_seconds"], verdict.cost)
 
 
 def _copy(project: Path, recipe: str) -> None:
