@@ -170,6 +170,14 @@ def test_the_line_on_cost_says_what_is_bought_and_for_what(difference, bought):
     assert said.endswith(f"{bought}: 1.8 times the time and 1.8 times the size.")
 
 
+def test_what_the_detector_in_the_model_does_is_told_where_it_was_measured():
+    scores = {"out_of_scope_recall": 0.812, "out_of_scope_auroc": 0.962, "in_scope_refused": 0.046}
+    said = conclusion.shipped(scores)
+    assert "recognises 81.2 % of the rows out of scope and refuses 4.6 % of the others" in said
+    assert "(AUROC 96.2 %)" in said
+    assert conclusion.shipped({"elbo_nats": -1.0}) == ""
+
+
 def test_the_share_of_the_vae_is_told_with_its_interval_and_whether_it_is_one():
     found = samples.strangers("own")
     said = plain(conclusion.strangers([found], 0.05))
