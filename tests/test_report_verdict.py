@@ -172,7 +172,7 @@ def test_the_line_on_cost_says_what_is_bought_and_for_what(difference, bought):
 
 def test_what_the_detector_in_the_model_does_is_told_where_it_was_measured():
     scores = {"out_of_scope_recall": 0.812, "out_of_scope_auroc": 0.962, "in_scope_refused": 0.046}
-    said = conclusion.shipped(scores)
+    said = plain(conclusion.shipped(scores))
     assert "recognises 81.2 % of the rows out of scope and refuses 4.6 % of the others" in said
     assert "(AUROC 96.2 %)" in said
     assert conclusion.shipped({"elbo_nats": -1.0}) == ""
