@@ -48,11 +48,6 @@ def test_more_samples_of_the_same_spread_say_more() -> None:
     assert width(20) < 0.7 * width(3)
 
 
-def test_the_same_rows_right_differ_by_nothing() -> None:
-    correct = np.random.default_rng(0).random((3, 2, 80)) < 0.6
-    assert Bootstrap(rows=80, seed=0).paired_difference(correct, correct) == (0.0, 0.0, 0.0)
-
-
 def test_a_paired_difference_has_the_variance_of_the_differences() -> None:
     """Where 30 of 1,000 rows are mended and none is broken, 700 shared errors add nothing."""
     theirs = rows_right(0.2, 1_000)
@@ -101,3 +96,12 @@ def test_a_few_label_samples_vary_by_their_unbiased_variance(right: list[int]) -
     means_B = Bootstrap(rows=50, seed=0, draws=20_000)._means(correct_SVN)
     truth = np.var(right, ddof=1) / len(right)
     assert np.var(means_B) == pytest.approx(truth, rel=0.05)
+
+
+def test_where_no_row_is_wrong_the_rule_of_three_leaves_room_for_chance() -> None:
+    """Of 47 rows: exactly, 1 - 0.025 ** (1 / 47) = 7.5 %, and 3 / 47 = 6.4 %."""
+    right_SVN = np.ones((5, 2, 47), dtype=bool)
+    bootstrap = Bootstrap(rows=47, seed=0)
+    assert bootstrap.interval(right_SVN) == pytest.approx((1.0, 1 - 3 / 47, 1.0))
+    assert bootstrap.interval(~right_SVN) == pytest.approx((0.0, 0.0, 3 / 47))
+    assert bootstrap.paired_difference(right_SVN, right_SVN) == pytest.approx((0, -3 / 47, 3 / 47))

@@ -183,7 +183,14 @@ def test_with_few_classes_budgets_are_totals_and_hold_every_class() -> None:
 
 def test_a_budget_that_takes_everything_is_left_out() -> None:
     assert [each.name for each in budgets.budgets(np.arange(300), "full", seed=0)] == ["all"]
-    assert [each.name for each in budgets.budgets(np.arange(200) % 2, "quick", 0)] == ["all"]
+    assert [each.name for each in budgets.budgets(np.arange(2), "quick", 0)] == ["all"]
+
+
+def test_two_classes_with_fewer_labels_than_the_least_total_are_drawn_per_class() -> None:
+    found = [each.name for each in budgets.budgets(np.arange(200) % 2, "quick", 0)]
+    assert found == ["1 per class", "10 per class", "all"]
+    found = [each.name for each in budgets.budgets(np.arange(201) % 2, "quick", 0)]
+    assert found == ["200 labels", "all"]
 
 
 def test_not_all_labels_are_called_by_their_number() -> None:

@@ -239,7 +239,8 @@ def predict(
     done = run.score_file(predictor, source, target, task, text_column, rows_at_once)
     pace = f"{done.rows / max(done.seconds, 1e-9):,.0f} rows per second"
     empty = f", {done.without_text:,} of them without a text" if done.without_text else ""
-    click.echo(f"{target}: {done.rows:,} rows{empty}, {pace}")
+    asked = model or f"models:/{_policy().name}@champion"
+    click.echo(f"{target}: {done.rows:,} rows{empty}, {pace}, by {asked}")
 
 
 @cli.command()

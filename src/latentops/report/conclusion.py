@@ -129,8 +129,12 @@ def cost(costs: Sequence[Cost], claim: Claim) -> str:
     return (
         f"with all labels, {feature_title(ours.features)} classifies an example in {_costs(ours)}; "
         f"the strongest baseline, {feature_title(theirs.features)}, in {_costs(theirs)}. "
-        f"{BOUGHT[outcome(claim)]}: {times:.2g} times the time and {size:.2g} times the size."
+        f"{BOUGHT[outcome(claim)]}: {_times(times)} the time and {_times(size)} the size."
     )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.2g} times"
 
 
 def _costs(cost: Cost) -> str:

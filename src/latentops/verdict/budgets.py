@@ -10,7 +10,7 @@ Depth = Literal["quick", "full"]
 
 SAMPLES = 5
 PER_CLASS: dict[Depth, tuple[int, ...]] = {"quick": (1, 10), "full": (1, 5, 10, 50)}
-# Of few classes there would be too few labels.
+# Of few classes there would be too few labels; of few labels too few totals.
 MOST_CLASSES_OF_TOTALS = 4
 TOTALS: dict[Depth, tuple[int, ...]] = {"quick": (200, 2_500), "full": (200, 500, 2_500, 10_000)}
 
@@ -35,10 +35,10 @@ def budgets(
 
     `y` holds the class indices of the labelled training rows: `complete`, or as many as are used.
     """
-    classes = len(np.unique(y))
+    few_classes = len(np.unique(y)) <= MOST_CLASSES_OF_TOTALS
     draw, sizes, name = (
         (_of_all, TOTALS[depth], "{} labels")
-        if classes <= MOST_CLASSES_OF_TOTALS
+        if few_classes and len(y) > min(TOTALS[depth])
         else (_of_each_class, PER_CLASS[depth], "{} per class")
     )
     drawn = (
