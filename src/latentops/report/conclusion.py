@@ -91,7 +91,8 @@ def _answer(claims: Claimed) -> str:
         return f"Only with many labels: from {texts[-count]} on."
     yes = [text for text, gain in zip(texts, gains, strict=True) if gain]
     no_gain = [text for text, gain in zip(texts, gains, strict=True) if not gain]
-    return f"With {listed(yes)} yes, with {listed(no_gain)} no."
+    no = "no" if "loss" in outcomes else "no clear difference"
+    return f"With {listed(yes)} yes, with {listed(no_gain)} {no}."
 
 
 def _against(budget: Budget, claim: Claim) -> str:
