@@ -16,8 +16,10 @@ import yaml
 from click.testing import CliRunner, Result
 from tiny_model import write_project, write_scores
 
-from latentops import artifacts, cli, config, inference, service
+from latentops import artifacts, config, inference, service
 from latentops.artifacts import Spec, Vocabulary
+from latentops.cli import models
+from latentops.cli.main import cli
 from latentops.errors import ArtifactError, SettingsError, StoreError, StudyError
 from latentops.inference import Predictor
 from latentops.registry import candidate
@@ -41,11 +43,11 @@ registry: {name: tiny}
 
 def run(*arguments: str) -> Result:
     """What a command that succeeds printed."""
-    return CliRunner().invoke(cli.cli, arguments, catch_exceptions=False)
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False)
 
 
 def error_of(*arguments: str) -> BaseException:
-    found = CliRunner().invoke(cli.cli, arguments)
+    found = CliRunner().invoke(cli, arguments)
     assert found.exception is not None, found.output
     return found.exception
 
@@ -54,15 +56,15 @@ def test_help_of_every_command_needs_no_heavy_import() -> None:
     text = """
 import sys
 from click.testing import CliRunner
-from latentops import cli
+from latentops.cli.main import cli
 
 def walk(command, path):
-    found = CliRunner().invoke(cli.cli, [*path, "--help"])
+    found = CliRunner().invoke(cli, [*path, "--help"])
     assert found.exit_code == 0, found.output
     for name, sub in getattr(command, "commands", {}).items():
         walk(sub, [*path, name])
 
-walk(cli.cli, [])
+walk(cli, [])
 heavy = {"torch", "mlflow", "pandas", "numpy", "optuna", "sklearn", "matplotlib", "fastapi"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -80,12 +82,18 @@ def test_every_command_and_option_is_explained() -> None:
             found += unexplained(sub, f"{name} {sub_name}")
         return found
 
-    assert unexplained(cli.cli, "latentops") == []
+    assert unexplained(cli, "latentops") == []
 
 
 class TestMain:
     def test_a_known_error_is_one_line_and_status_1(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-c", "from latentops.cli import main; main()", "data", "list"]
+        command = [
+            sys.executable,
+            "-c",
+            "from latentops.cli.main import main; main()",
+            "data",
+            "list",
+        ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 1
         assert done.stdout == ""
@@ -282,7 +290,7 @@ class TestServe:
         model: tuple[str, ...],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(cli, "_check_free", lambda host, port: None)
+        monkeypatch.setattr(models, "_check_free", lambda host, port: None)
         run("serve", *model)
         [(folder, host, port)] = served
         assert (host, port) == ("127.0.0.1", 8000)

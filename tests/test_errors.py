@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import re
 
 import pytest
 
@@ -21,11 +22,14 @@ def status_of(error: BaseException) -> object:
     return left.value.code
 
 
+STATUSES = {errors.RefusedError: 3, errors.IntegrityError: 4}  # all others: 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_known_error_is_its_message_and_status_1(
+def test_a_known_error_is_its_message_and_its_status(
     kind: type[LatentOpsError], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert status_of(kind("what and where")) == 1
+    assert status_of(kind("what and where")) == STATUSES.get(kind, 1)
     assert capsys.readouterr() == ("", "error: what and where\n")
 
 
@@ -60,7 +64,7 @@ def test_success_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = [
-        line.strip("|`- ").split()[0] for line in (errors.__doc__ or "").splitlines()[2:] if line
-    ]
-    assert sorted(drawn) == sorted(kind.__name__ for kind in KINDS)
+    tree = (errors.__doc__ or "").split("\n\n")[1].splitlines()
+    drawn = {line.strip("|`- ").split()[0]: re.match(r"[|`\- ]*", line) for line in tree}
+    depths = {name: len(found[0]) // 3 for name, found in drawn.items() if found}
+    assert depths == {kind.__name__: kind.__mro__.index(LatentOpsError) for kind in KINDS}

@@ -1,22 +1,32 @@
 """Errors that a person can act on.
 
 LatentOpsError
-|- SettingsError    params.yaml, or an option of a command
-|- DataError        what a person or a public source gave us
-|- ArtifactError    a file that a stage should have written, or that could not be written
-|- NumericalError   a number that stopped being one
-|- StoreError       the MLflow store or its registry
-`- StudyError       the Optuna study
+|- SettingsError       params.yaml, or an option of a command
+|- DataError           what a person or a public source gave us
+|- ArtifactError       a file that a stage should have written, or that could not be written
+|- NumericalError      a number that stopped being one
+|- StoreError          the MLflow store or its registry
+|  |- RefusedError     a rule of the registry forbids it, or somebody else was first
+|  `- IntegrityError   what is stored is not what was recorded
+`- StudyError          the Optuna study
+
+The exit statuses of every command, which do not change:
+0 done; 1 a known error; 2 wrong usage (click's); 3 refused; 4 a check failed.
 """
 
 import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
+
+ERROR, REFUSED, CHECK_FAILED = 1, 3, 4  # 2 is click's, for wrong usage
 
 
 class LatentOpsError(Exception):
     """Base of every error whose message says what was expected, what was found and what to do."""
+
+    exit_status: ClassVar[int] = ERROR
 
 
 class SettingsError(LatentOpsError):
@@ -39,26 +49,40 @@ class StoreError(LatentOpsError):
     """The tracking store or the model registry refused."""
 
 
+class RefusedError(StoreError):
+    """Promotion, seal or alias: a rule forbids it, or another process was first. Nothing moved."""
+
+    exit_status = REFUSED
+
+
+class IntegrityError(StoreError):
+    """A stored file or event that is not what was recorded; the message names it."""
+
+    exit_status = CHECK_FAILED
+
+
 class StudyError(LatentOpsError):
     """The study cannot go on."""
 
 
 @contextmanager
 def exit_on_known_error() -> Iterator[None]:
-    """Print a known error as one message and leave with status 1; a bug keeps its traceback."""
+    """Print a known error as one message and leave with its status; a bug keeps its traceback."""
     try:
         yield
     except LatentOpsError as error:
-        sys.exit(_say(str(error)))
+        _say(str(error))
+        sys.exit(error.exit_status)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         where = error.filename or "the project's disk"
-        sys.exit(_say(f"No space is left for {where}. Free some and run the command again."))
+        _say(f"No space is left for {where}. Free some and run the command again.")
+        sys.exit(ERROR)
     except KeyboardInterrupt:
-        sys.exit(_say("Interrupted. What was finished is kept; run the command again to go on."))
+        _say("Interrupted. What was finished is kept; run the command again to go on.")
+        sys.exit(ERROR)
 
 
-def _say(message: str) -> int:
+def _say(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)
-    return 1
