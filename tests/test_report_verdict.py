@@ -316,7 +316,7 @@ def test_the_shipped_model_is_described_and_how_to_call_it():
 
 
 def test_the_command_in_the_report_is_one_of_the_command_line():
-    from latentops.cli import cli
+    from latentops.cli.main import cli
 
     name, *arguments = shipped.CALL.split()[1:]
     known = {option for parameter in cli.commands[name].params for option in parameter.opts}

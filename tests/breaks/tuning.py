@@ -62,7 +62,7 @@ BREAKS = [
         "tests/test_tuning.py::TestPicture::test_the_front_is_what_no_other_trial_beats",
     ),
     (
-        "cli.py",
+        "cli/project.py",
         '(folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file()',
         '(folder / "dvc.yaml").is_file()',
         "tests/test_cli.py::TestProject::test_commands_work_anywhere_inside",
