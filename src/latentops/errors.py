@@ -5,6 +5,7 @@ LatentOpsError
 |- DataError           what a person or a public source gave us
 |- ArtifactError       a file that a stage should have written, or that could not be written
 |- NumericalError      a number that stopped being one
+|- GitError            git, or the repository that it should speak of
 |- StoreError          the MLflow store or its registry
 |  |- RefusedError     a rule of the registry forbids it, or somebody else was first
 |  `- IntegrityError   what is stored is not what was recorded
@@ -43,6 +44,10 @@ class ArtifactError(LatentOpsError):
 
 class NumericalError(LatentOpsError):
     """A loss or a score that is not finite."""
+
+
+class GitError(LatentOpsError):
+    """git is not there, does not trust the folder, or does not know what was asked for."""
 
 
 class StoreError(LatentOpsError):

@@ -6,6 +6,7 @@ All of it is read from the project's files, in the folder that holds dvc.yaml.
 import hashlib
 import json
 from dataclasses import astuple, dataclass
+from pathlib import Path
 
 from latentops import artifacts, provenance
 
@@ -36,20 +37,30 @@ class Lineage:
 
 def read() -> Lineage:
     """Of the model that the project's files hold now."""
-    settings = artifacts.read_json(artifacts.MODEL_SETTINGS)
+    model = artifacts.WEIGHTS.parent
     return Lineage(
-        weights_sha256=artifacts.tensors_sha256(artifacts.read_tensors(artifacts.WEIGHTS)),
-        head_sha256=_head_sha256(),
+        weights_sha256=weights_sha256(model),
+        head_sha256=head_sha256(model),
         data_md5=provenance.md5_of_each(DATA),
-        settings_sha256=_sha256(json.dumps(settings, sort_keys=True)),
+        settings_sha256=settings_sha256(model),
         code_sha256=provenance.code_sha256(MADE_BY),
     )
 
 
-def _head_sha256() -> str:
-    facts = artifacts.read_json(artifacts.HEAD_FACTS)
-    tensors = artifacts.tensors_sha256(artifacts.read_tensors(artifacts.HEAD))
+def weights_sha256(model: Path) -> str:
+    """Of a model folder's tensors, whatever their file adds."""
+    return artifacts.tensors_sha256(artifacts.read_tensors(model / artifacts.WEIGHTS.name))
+
+
+def head_sha256(model: Path) -> str:
+    facts = artifacts.read_json(model / artifacts.HEAD_FACTS.name)
+    tensors = artifacts.tensors_sha256(artifacts.read_tensors(model / artifacts.HEAD.name))
     return _sha256(tensors + json.dumps(facts, sort_keys=True))
+
+
+def settings_sha256(model: Path) -> str:
+    settings = artifacts.read_json(model / artifacts.MODEL_SETTINGS.name)
+    return _sha256(json.dumps(settings, sort_keys=True))
 
 
 def _sha256(text: str) -> str:

@@ -65,7 +65,17 @@ def _write(vae: VAE, settings: Settings, fit: loop.Fit, run_id: str) -> None:
     epochs = {"epochs": fit.epochs, "best_epoch": fit.best_epoch}
     artifacts.write_json(scores | epochs | speed, artifacts.TRAIN_METRICS)
     identity = {"run_id": run_id, "weights_sha256": artifacts.tensors_sha256(weights)}
-    artifacts.write_json(identity, artifacts.RUN)
+    made_on = {"cpu": _processor(settings.train), "torch": str(torch.__version__)}
+    artifacts.write_json(identity | made_on, artifacts.RUN)
+
+
+def _processor(settings: TrainSettings) -> str:
+    """What did the arithmetic: only where it is the same are results the same bit for bit."""
+    if loop.choose_device(settings.device).type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name()}"
+    instructions = torch.backends.cpu.get_cpu_capability()
+    threads = settings.threads or torch.get_num_threads()
+    return f"{provenance.cpu()}, {instructions}, threads {threads}"
 
 
 if __name__ == "__main__":
