@@ -208,6 +208,12 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
+def sha256(path: Path) -> str:
+    """Of the bytes of a file, which somebody might want to exchange."""
+    with _reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def tensors_sha256(arrays: Arrays) -> str:
     """A digest of names, types, shapes and values, whatever the file format adds."""
     digest = hashlib.sha256()

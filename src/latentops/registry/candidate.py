@@ -1,12 +1,17 @@
 """The trained and scored model that stands in the project's files, about to be registered."""
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from latentops import artifacts, build, provenance
+from latentops import artifacts, build, inference, provenance
 from latentops.artifacts import Spec, Vocabulary
 from latentops.registry import lineage
 from latentops.registry.lineage import Lineage
+
+MODEL_FILES = (*inference.FILES, *inference.HEAD_FILES)
+_TRAINED = (artifacts.WEIGHTS, artifacts.MODEL_SETTINGS, artifacts.HEAD, artifacts.HEAD_FACTS)
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,9 @@ class Candidate:
     scores: dict[str, float]  # metrics/eval.json
     test_md5: str
     run_id: str  # of its training; this store need not hold it
+    made_on: Mapping[str, str] = field(default_factory=dict)  # cpu, torch
+    study: Mapping[str, str] = field(default_factory=dict)  # study, trial: where one chose it
+    card: Mapping[str, bytes] = field(default_factory=dict)  # file name -> contents
 
     @property
     def experiment(self) -> str:
@@ -29,9 +37,14 @@ class Candidate:
         return {
             "lineage_key": self.lineage.key,
             **asdict(self.lineage),
+            "files_sha256": files_sha256(),
+            "model_md5": provenance.md5_of_each(_TRAINED),
             **provenance.facts(Path()),
+            **self.made_on,
+            **self.study,
             **self.score_tags(),
             "source": self.spec.source,
+            "licence": self.spec.licence,
             "synthetic": str(self.spec.synthetic).lower(),
         }
 
@@ -42,6 +55,7 @@ class Candidate:
 
 def read() -> Candidate:
     """Of the folder that holds dvc.yaml."""
+    trained = artifacts.read_json(artifacts.RUN)
     return Candidate(
         lineage=lineage.read(),
         spec=artifacts.read_schema(Spec, artifacts.SPEC),
@@ -49,5 +63,11 @@ def read() -> Candidate:
         latent=build.read_settings(artifacts.MODEL_SETTINGS).latent,
         scores=artifacts.read_json(artifacts.EVAL_METRICS),
         test_md5=artifacts.md5(artifacts.tensors_path("test")),
-        run_id=artifacts.read_json(artifacts.RUN)["run_id"],
+        run_id=trained["run_id"],
+        made_on={name: trained[name] for name in ("cpu", "torch") if name in trained},
     )
+
+
+def files_sha256() -> str:
+    """A tag: of each file of the model folder."""
+    return json.dumps({path.name: artifacts.sha256(path) for path in sorted(MODEL_FILES)})

@@ -1,21 +1,72 @@
-"""From a model's URI to a model folder on this machine."""
+"""From a version to a model folder on this machine, checked against what was registered."""
 
+import json
 from pathlib import Path
 
 from mlflow import artifacts as mlflow_artifacts
 
-from latentops.errors import StoreError
-from latentops.store import connect, one_line_errors
+from latentops import artifacts
+from latentops.errors import IntegrityError, StoreError
+from latentops.registry import reference, versions
+from latentops.registry.versions import Version
+from latentops.store import Store, connect, one_line_errors
 
 
-def model_folder(uri: str) -> Path:
-    """The folder with weights, settings, spec and vocabulary of `models:/name@alias` or /version.
+def model_folder(text: str) -> Path:
+    """Of NAME, NAME@alias or NAME/version, with or without models:/ before it."""
+    return folder(versions.find(reference.parse(text)))
 
-    It is the store's own where that is on this machine, and else a temporary copy.
+
+def folder(version: Version) -> Path:
+    """The folder with weights, settings, spec, vocabulary and classifier of that version.
+
+    It is the store's own where that is on this machine, and else a temporary copy. Raises
+    IntegrityError, naming the file, where one is not what was registered.
     """
     store = connect()
-    with one_line_errors(store.uri), store.as_default():
-        folder = Path(mlflow_artifacts.download_artifacts(artifact_uri=uri), "artifacts")
-    if not folder.is_dir():
-        raise StoreError(f"{uri} was not registered by this project: it holds no {folder.name}/.")
-    return folder
+    with one_line_errors(store.uri):
+        return checked(version, stored(store, version))
+
+
+def stored(store: Store, version: Version) -> Path:
+    """As it lies in the store, not checked."""
+    with store.as_default():
+        uri = f"models:/{version.name}/{version.number}"
+        place = Path(mlflow_artifacts.download_artifacts(artifact_uri=uri), "artifacts")
+    if not place.is_dir():
+        raise StoreError(
+            f"{version} was not registered by this project: it holds no {place.name}/."
+        )
+    return place
+
+
+def checked(version: Version, place: Path) -> Path:
+    """`place`, whose files have the digests that the version's tags say."""
+    for name, sha256 in digests(version).items():
+        if not (place / name).is_file():
+            raise IntegrityError(f"{name} of {version} is gone from {place}. {_advice(version)}")
+        if artifacts.sha256(place / name) != sha256:
+            raise IntegrityError(
+                f"{name} of {version} is not what was registered: its SHA-256 does not begin with "
+                f"{sha256[:12]}, as it did. {_advice(version)}"
+            )
+    return place
+
+
+def digests(version: Version) -> dict[str, str]:
+    """File name -> SHA-256, as they were when the version was registered."""
+    try:
+        listed: dict[str, str] = json.loads(version.tags["files_sha256"])
+    except (KeyError, ValueError) as error:
+        raise IntegrityError(
+            f"{version} does not say what its files were (tag files_sha256), so that nobody can "
+            "know whether they still are. Register it again with `dvc repro register`."
+        ) from error
+    return {Path(name).name: sha256 for name, sha256 in listed.items()}
+
+
+def _advice(version: Version) -> str:
+    return (
+        "Do not use it: go back with `latentops registry rollback`, or bring its files back with "
+        f"`latentops registry verify {version.name} --heal` where the project still holds them."
+    )

@@ -1,7 +1,7 @@
 """A model in MLflow's format without a pickle: safetensors, JSON and code."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +15,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 import latentops
-from latentops import inference
 from latentops.artifacts import Spec, Vocabulary
-from latentops.registry.candidate import Candidate
+from latentops.registry.candidate import MODEL_FILES, Candidate
 from latentops.store import Store
 
 _CODE = Path(latentops.__file__).parent  # stored whole: a model loads where the package is absent
@@ -54,12 +53,41 @@ def log(store: Store, run_id: str, candidate: Candidate, tags: Mapping[str, str]
     )
     with tempfile.TemporaryDirectory() as folder:
         described = Model(run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id)
-        _save(Path(folder, "model"), described, candidate)
+        card = _written(Path(folder, "card"), candidate.card)
+        _save(Path(folder, "model"), described, candidate, [*MODEL_FILES, *card])
         with _whole(logged):
             store.client.log_model_artifacts(logged.model_id, str(Path(folder, "model")))
     store.client.finalize_logged_model(logged.model_id, "READY")
     store.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return str(logged.model_id)
+
+
+def discard(store: Store, model_id: str) -> None:
+    """Take back a logged model that no version points to."""
+    _delete_files(store.client.get_logged_model(model_id))
+    store.client.delete_logged_model(model_id)
+
+
+def log_card(store: Store, source: str, candidate: Candidate) -> None:
+    """Put the candidate's card into a model that was logged before."""
+    with tempfile.TemporaryDirectory() as folder:
+        _written(Path(folder, "artifacts"), candidate.card)
+        store.client.log_model_artifacts(source.removeprefix("models:/"), folder)
+
+
+def restore(store: Store, source: str) -> None:
+    """Put the files that the project holds into a model that was logged of them before."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {path.name: path.read_bytes() for path in MODEL_FILES}
+        _written(Path(folder, "artifacts"), files)
+        store.client.log_model_artifacts(source.removeprefix("models:/"), folder)
+
+
+def _written(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in files]
 
 
 def _discard_unfinished(store: Store, run: Run) -> None:
@@ -86,12 +114,12 @@ def _delete_files(logged: LoggedModel) -> None:
         files.delete_artifacts()  # type: ignore[no-untyped-call]
 
 
-def _save(folder: Path, described: Model, candidate: Candidate) -> None:
+def _save(folder: Path, described: Model, candidate: Candidate, files: Iterable[Path]) -> None:
     mlflow.pyfunc.save_model(
         folder,
         mlflow_model=described,
         python_model=str(_CODE / "registry/pyfunc.py"),
-        artifacts={path.name: str(path) for path in (*inference.FILES, *inference.HEAD_FILES)},
+        artifacts={path.name: str(path) for path in files},
         code_paths=[str(_CODE)],
         signature=ModelSignature(_input(candidate.spec), _codes(candidate.latent), _PARAMS),
         input_example=_example(candidate.spec, candidate.vocabulary),

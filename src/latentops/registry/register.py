@@ -1,33 +1,60 @@
 """Register the project's model: once for each lineage, whatever was killed or wiped before."""
 
+import logging
+
 from mlflow import MlflowClient
-from mlflow.entities import LifecycleStage
+from mlflow.entities import LifecycleStage, LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
-from latentops.registry import package
+from latentops.errors import RefusedError
+from latentops.registry import audit, package
+from latentops.registry.audit import Log
 from latentops.registry.candidate import Candidate
-from latentops.registry.versions import CHALLENGER, CHAMPION, Version, check_name, version_of
+from latentops.registry.reference import check_name
+from latentops.registry.versions import CHALLENGER, Version, version_of
 from latentops.store import Store, connect, one_line_errors
+
+_log = logging.getLogger(__name__)
+FACTS = ("lineage_key", "weights_sha256", "head_sha256", "files_sha256")
 
 
 def register(name: str, candidate: Candidate) -> Version:
     """The version of that lineage, found or made; challenger, and champion where there is none.
 
-    A version that is found keeps its model; its scores become those of the candidate.
+    A version that is found keeps its model; its scores and card become those of the candidate.
     """
     check_name(name)
     store = connect()
     with one_line_errors(store.uri), store.lock:
         found = _found(store.client, name, candidate.lineage.key)
         version = found or _created(store, name, candidate)
-        _refresh_scores(store.client, version, candidate)
-        _set_aliases(store.client, name, str(version.version))
+        if found:
+            _refresh(store, version, candidate)
+        log = audit.begin(store, name)
+        log.settle()
+        record(log, version)
+        _challenge(store.client, name, str(version.version))
         return version_of(
             store.client.get_registered_model(name),
             store.client.get_model_version(name, version.version),
         )
+
+
+def record(log: Log, version: ModelVersion) -> None:
+    """Write into the log that the version is there, if that is not in it; the first is champion."""
+    number, chain = int(version.version), log.read()
+    if chain.registered(number):
+        return
+    facts = {name: version.tags[name] for name in FACTS if name in version.tags}
+    if chain.champion is None:
+        try:
+            log.append("registered", number, "the first", champion=number, facts=facts)
+            return
+        except RefusedError:  # another machine was first
+            pass
+    log.append("registered", number, facts=facts)
 
 
 def _found(client: MlflowClient, name: str, lineage_key: str) -> ModelVersion | None:
@@ -40,9 +67,35 @@ def _created(store: Store, name: str, candidate: Candidate) -> ModelVersion:
     run_id = _run(store, candidate)
     tags = {**candidate.tags(), "run_id": run_id}
     model_id = package.log(store, run_id, candidate, tags)
-    _ensure_model(store.client, name)
+    log = audit.begin(store, name)
+    _warn_of_other_data(store.client, name, candidate)
+    if (first := _first(store, log, candidate.lineage.key, model_id)) != model_id:
+        package.discard(store, model_id)
+        if found := _found(store.client, name, candidate.lineage.key):
+            return found
     with store.as_default():
-        return store.client.create_model_version(name, f"models:/{model_id}", run_id, tags=tags)
+        return store.client.create_model_version(name, f"models:/{first}", run_id, tags=tags)
+
+
+def _first(store: Store, log: Log, lineage_key: str, model_id: str) -> str:
+    """The logged model of that lineage that all writers agree on, wherever they are.
+
+    One that was deleted since does not count: the next is agreed on.
+    """
+    for attempt in range(1_000):
+        first = log.lineage_claim(f"{lineage_key}_{attempt}", model_id)
+        if first == model_id or _ready(store, first):
+            return first
+    return model_id
+
+
+def _ready(store: Store, model_id: str) -> bool:
+    try:
+        return bool(store.client.get_logged_model(model_id).status == LoggedModelStatus.READY)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
+        return False
 
 
 def _run(store: Store, candidate: Candidate) -> str:
@@ -60,20 +113,32 @@ def _run(store: Store, candidate: Candidate) -> str:
     return str(fresh.info.run_id)
 
 
-def _ensure_model(client: MlflowClient, name: str) -> None:
-    if not client.search_registered_models(f"name='{name}'"):
-        client.create_registered_model(name)
+def _warn_of_other_data(client: MlflowClient, name: str, candidate: Candidate) -> None:
+    sources = {
+        version.tags.get("source") for version in client.search_model_versions(f"name='{name}'")
+    } - {None, candidate.spec.source}
+    if sources:
+        _log.warning(
+            "%s has versions of %s, and this one is of %s. Models of other data belong under "
+            "another registry.name in params.yaml.",
+            name,
+            ", ".join(sorted(map(str, sources))),
+            candidate.spec.source,
+        )
 
 
-def _refresh_scores(client: MlflowClient, version: ModelVersion, candidate: Candidate) -> None:
-    for key, value in candidate.score_tags().items():
-        if version.tags.get(key) != value:
-            client.set_model_version_tag(version.name, version.version, key, value)
+def _refresh(store: Store, version: ModelVersion, candidate: Candidate) -> None:
+    changed = {
+        key: value
+        for key, value in candidate.score_tags().items()
+        if version.tags.get(key) != value
+    }
+    if changed:
+        package.log_card(store, str(version.source), candidate)
+    for key, value in changed.items():
+        store.client.set_model_version_tag(version.name, version.version, key, value)
 
 
-def _set_aliases(client: MlflowClient, name: str, number: str) -> None:
-    aliases = client.get_registered_model(name).aliases
-    if str(aliases.get(CHALLENGER)) != number:
+def _challenge(client: MlflowClient, name: str, number: str) -> None:
+    if str(client.get_registered_model(name).aliases.get(CHALLENGER)) != number:
         client.set_registered_model_alias(name, CHALLENGER, number)
-    if CHAMPION not in aliases:
-        client.set_registered_model_alias(name, CHAMPION, number)

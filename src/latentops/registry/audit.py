@@ -1,0 +1,357 @@
+"""The log of what happened to a registered model, kept in MLflow. The log is the truth: the alias
+`champion` is a view of it that every command brings up to date.
+
+Each event is a run of the experiment "registry of NAME". It counts from the moment in which its
+digest is a param of the model's audit run: MLflow writes a param once and never again, so that of
+two writers, wherever they are, one gets the next number and the other learns that it did not.
+Then the alias moves, and at last the event's run ends. Killed before the param, nothing happened;
+killed after it, the next command does the rest.
+"""
+
+import getpass
+import os
+import re
+import socket
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import LifecycleStage, Run, ViewType
+from mlflow.entities.model_registry import RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
+
+from latentops.errors import IntegrityError, RefusedError, StoreError
+from latentops.registry import events as chains
+from latentops.registry.events import LONGEST_REASON, START, Event, Fault, Kind, Record
+from latentops.registry.reference import check_name
+from latentops.store import Store, connect, one_line_errors
+
+CHAMPION = "champion"
+_AUDIT_RUN = "audit_run_id"  # a tag of the registered model
+_HEAD = "audit_head"  # a tag of the registered model: how many events there were, and the last
+_OF = "audit_of"  # a tag of the audit run
+_EVENT, _NUMBER = "event", "number"  # tags of an event's run
+_PARENT, _RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
+_LONGEST_TAG = 8_000  # MLflow cuts what is longer without a word
+_PAGE = 1_000
+_TRIES = 50
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The log as it was read."""
+
+    events: tuple[Event, ...]
+    unfinished: tuple[str, ...]  # runs of events that were claimed and not carried out
+    abandoned: tuple[str, ...]  # runs that were begun for a number that went to others
+    fault: Fault | None
+
+    @property
+    def champion(self) -> int | None:
+        return self.events[-1].champion_after if self.events else None
+
+    @property
+    def champions(self) -> tuple[int, ...]:
+        """Those that a rollback goes back through; the champion is the last."""
+        return chains.champions(self.events)
+
+    def registered(self, number: int) -> Event | None:
+        """The event by which that version got into the log."""
+        about = (event for event in self.events if event.version == number)
+        return next((event for event in about if "files_sha256" in event.facts), None)
+
+
+class Log:
+    """The log of one model in an open store."""
+
+    def __init__(self, store: Store, name: str, run_id: str) -> None:
+        self.name = name
+        self._client: MlflowClient = store.client
+        self._run_id = run_id
+
+    def read(self) -> Chain:
+        """Never fails for what somebody did to the log: `fault` says it."""
+        audit_run = self._audit_run()
+        claims = {int(key): value for key, value in audit_run.data.params.items() if key.isdigit()}
+        runs = self._event_runs(audit_run.info.experiment_id)
+        by_digest = {chains.digest(run.data.tags[_EVENT]): run for run in runs}
+        kept = [
+            by_digest[claims[number]] for number in sorted(claims) if claims[number] in by_digest
+        ]
+        events = (chains.parse(run.data.tags[_EVENT]) for run in kept)
+        head = _head(self._client.get_registered_model(self.name))
+        return Chain(
+            events=tuple(event for event in events if event),
+            unfinished=tuple(run.info.run_id for run in kept if _open(run)),
+            abandoned=tuple(run.info.run_id for run in runs if _lost(run, claims)),
+            fault=chains.fault(claims, [_record(run) for run in runs], head),
+        )
+
+    def append(
+        self,
+        kind: Kind,
+        version: int,
+        reason: str = "",
+        *,
+        champion: int | None = None,
+        against: int | None = None,
+        forced: bool = False,
+        facts: Mapping[str, str] | None = None,
+        gates: Sequence[dict[str, Any]] = (),
+    ) -> Event:
+        """Write an event and carry it out; `champion` is the new one, if it moves.
+
+        RefusedError if it moves and the champion is not `against` any more.
+        """
+        for _ in range(_TRIES):
+            chain = self.read()
+            require_sound(self.name, chain)
+            if champion is not None and chain.champion != against:
+                raise RefusedError(
+                    f"The champion of {self.name} was {_named(against)} when this was decided and "
+                    f"is {_named(chain.champion)} now: somebody else moved it. Nothing was changed."
+                )
+            event = Event(
+                number=len(chain.events) + 1,
+                model=self.name,
+                kind=kind,
+                version=version,
+                champion_before=chain.champion,
+                champion_after=chain.champion if champion is None else champion,
+                at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                by=_who(),
+                reason=textwrap.shorten(reason, LONGEST_REASON, placeholder=" ..."),
+                forced=forced,
+                facts=dict(facts or {}),
+                gates=tuple(gates),
+                previous_sha256=chain.events[-1].sha256 if chain.events else START,
+            )
+            run_id = self._begin(event)
+            if self._claim(event):
+                self._carry_out(event, run_id)
+                return event
+            self._client.set_terminated(run_id, "KILLED")
+        raise StoreError(f"{_TRIES} times others wrote to the log of {self.name} first. Try again.")
+
+    def settle(self) -> Chain:
+        """Do the rest of what a kill interrupted, and give the log."""
+        chain = self.read()
+        for run_id in chain.abandoned:
+            self._client.set_terminated(run_id, "KILLED")
+        if chain.unfinished and chain.fault is None:
+            for run_id in chain.unfinished:
+                self._carry_out(chain.events[-1], run_id)
+            return self.read()
+        return chain
+
+    def require_alias(self, chain: Chain) -> None:
+        """IntegrityError where somebody moved the alias past the log."""
+        alias = self._aliased()
+        if alias != chain.champion:
+            raise IntegrityError(
+                f"The log of {self.name} says that {_named(chain.champion)} is champion, the alias "
+                f"that {_named(alias)} is: it was moved by other means. `latentops registry verify "
+                f"{self.name} --heal` puts it back."
+            )
+
+    def lineage_claim(self, key: str, model_id: str) -> str:
+        """The first logged model that anybody named for that lineage: once for each of them."""
+        param = f"lineage_{key}"
+        try:
+            self._client.log_param(self._run_id, param, model_id)
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
+                raise
+        return str(self._client.get_run(self._run_id).data.params[param])
+
+    def _audit_run(self) -> Run:
+        try:
+            found = self._client.get_run(self._run_id)
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                raise
+            raise IntegrityError(
+                f"The log of {self.name} is gone: its run {self._run_id} was deleted for good. Its "
+                "versions are not touched; restore the store from a backup."
+            ) from error
+        if found.info.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise IntegrityError(
+                f"The log of {self.name} was deleted. `mlflow runs restore --run-id "
+                f"{self._run_id}` brings it back."
+            )
+        return found
+
+    def _event_runs(self, experiment_id: str) -> list[Run]:
+        """Deleted ones too, oldest first."""
+        runs: list[Run] = []
+        token: str | None = None
+        while token is not None or not runs:
+            page = self._client.search_runs(
+                [experiment_id],
+                f"tags.`{_PARENT}` = '{self._run_id}'",
+                ViewType.ALL,
+                _PAGE,
+                ["attributes.start_time ASC"],
+                token,
+            )
+            runs += page
+            token = page.token
+            if not token:
+                break
+        return [run for run in runs if _EVENT in run.data.tags]
+
+    def _begin(self, event: Event) -> str:
+        if len(event.text) > _LONGEST_TAG:
+            raise StoreError(
+                f"An event of the log has at most {_LONGEST_TAG} characters, this one "
+                f"{len(event.text)}. Name fewer gates in params.yaml."
+            )
+        experiment_id = self._audit_run().info.experiment_id
+        tags = {
+            _PARENT: self._run_id,
+            _RUN_NAME: f"{event.number} {event.kind} {event.version}",
+            _NUMBER: str(event.number),
+            _EVENT: event.text,
+        }
+        return str(self._client.create_run(experiment_id, tags=tags).info.run_id)
+
+    def _claim(self, event: Event) -> bool:
+        """Whether the number is this event's now."""
+        try:
+            self._client.log_param(self._run_id, f"{event.number:06}", event.sha256)
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
+                return False
+            raise
+        return True
+
+    def _carry_out(self, event: Event, run_id: str) -> None:
+        """Last the run's end, which says that all is done."""
+        self._client.set_registered_model_tag(self.name, _HEAD, f"{event.number} {event.sha256}")
+        if event.champion_after is not None:
+            self._point(event.champion_after)
+        self._client.set_terminated(run_id)
+
+    def _point(self, champion: int) -> None:
+        """A writer elsewhere may be quicker: the alias ends where the log does."""
+        pointed: int | None = self._aliased()
+        while pointed != champion:
+            self._client.set_registered_model_alias(self.name, CHAMPION, str(champion))
+            pointed, champion = champion, self.read().champion or champion
+
+    def _aliased(self) -> int | None:
+        found = self._client.get_registered_model(self.name).aliases.get(CHAMPION)
+        return None if found is None else int(found)
+
+
+def events(name: str) -> list[Event]:
+    """All that happened to that model, oldest first."""
+    check_name(name)
+    store = connect()
+    with one_line_errors(store.uri):
+        chain = require(store, name).read()
+        require_sound(name, chain)
+        return list(chain.events)
+
+
+def find(store: Store, name: str) -> Log | None:
+    """The log of a registered model; None where it was registered by other means."""
+    run_id = store.client.get_registered_model(name).tags.get(_AUDIT_RUN)
+    return Log(store, name, run_id) if run_id else None
+
+
+def require(store: Store, name: str) -> Log:
+    if (log := find(store, name)) is None:
+        raise StoreError(
+            f"{name} was registered by other means and has no log. `latentops registry verify "
+            f"{name} --heal` begins one."
+        )
+    return log
+
+
+def begin(store: Store, name: str) -> Log:
+    """The log of that model; both are made where they are not there."""
+    if found := store.client.search_registered_models(f"name='{name}'"):
+        run_id = found[0].tags.get(_AUDIT_RUN)
+    else:
+        run_id = _created(store, name)
+    if run_id is None:
+        run_id = _audit_run(store, name)
+        store.client.set_registered_model_tag(name, _AUDIT_RUN, run_id)
+    return Log(store, name, run_id)
+
+
+def _created(store: Store, name: str) -> str | None:
+    """The registered model is made with its audit run, and by one of two writers."""
+    run_id = _audit_run(store, name)
+    try:
+        store.client.create_registered_model(name, tags={_AUDIT_RUN: run_id})
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return store.client.get_registered_model(name).tags.get(_AUDIT_RUN)  # type: ignore[no-any-return]
+    return run_id
+
+
+def _audit_run(store: Store, name: str) -> str:
+    """An unused one, or one of a registered model that was deleted, whose log goes on."""
+    experiment_id = store.experiment_id(f"registry of {name}")
+    found = store.client.search_runs([experiment_id], f"tags.`{_OF}` = '{name}'", max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    made = store.client.create_run(experiment_id, tags={_OF: name, _RUN_NAME: f"audit of {name}"})
+    store.client.set_terminated(made.info.run_id)
+    return str(made.info.run_id)
+
+
+def require_sound(name: str, chain: Chain) -> None:
+    """IntegrityError, naming the first event that is not as it was written."""
+    if chain.fault:
+        raise IntegrityError(
+            f"The log of {name} is not as it was written: {chain.fault}. Nothing is added to it. "
+            f"Compare it with an export: `latentops registry verify {name} --against FILE`."
+        )
+
+
+def _head(model: RegisteredModel) -> tuple[int, str] | None:
+    found = re.fullmatch(r"(\d+) ([0-9a-f]{64})", model.tags.get(_HEAD, ""))
+    return (int(found[1]), found[2]) if found else None
+
+
+def _record(run: Run) -> Record:
+    number = run.data.tags.get(_NUMBER, "")
+    return Record(
+        text=run.data.tags[_EVENT],
+        number=int(number) if number.isdigit() else None,
+        deleted=run.info.lifecycle_stage != LifecycleStage.ACTIVE,
+        finished=run.info.status == "FINISHED",
+    )
+
+
+def _open(run: Run) -> bool:
+    return bool(run.info.status == "RUNNING" and run.info.lifecycle_stage == LifecycleStage.ACTIVE)
+
+
+def _lost(run: Run, claims: Mapping[int, str]) -> bool:
+    """Whether its number went to another event."""
+    number = _record(run).number
+    claimed = claims.get(number) if number else None
+    return _open(run) and claimed not in (None, chains.digest(run.data.tags[_EVENT]))
+
+
+def _who() -> str:
+    here = f"{getpass.getuser()}@{socket.gethostname()}"
+    account = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    return f"{account} ({here})" if account else here
+
+
+def _named(version: int | None) -> str:
+    return "no version" if version is None else f"version {version}"

@@ -1,0 +1,164 @@
+"""Whether a registered model is what its log says, and what can be mended of what is not."""
+
+from collections.abc import Iterator
+
+from latentops.errors import ArtifactError, IntegrityError, StoreError
+from latentops.registry import audit, events, fetch, lineage, package
+from latentops.registry.audit import Chain, Log
+from latentops.registry.checks import Check
+from latentops.registry.events import Event
+from latentops.registry.reference import check_name
+from latentops.registry.register import FACTS, record
+from latentops.registry.versions import Version, all_of
+from latentops.store import Store, connect, one_line_errors
+
+
+def verify(name: str, exported: list[Event] | None = None) -> list[Check]:
+    """The log (against an export of it, too), the alias, and each version's files and tags."""
+    check_name(name)
+    store = connect()
+    with one_line_errors(store.uri):
+        if not store.client.search_registered_models(f"name='{name}'"):
+            return [_unknown(name)]
+        log = audit.find(store, name)
+        if log is None:
+            return [_without_log(name)]
+        try:
+            chain = log.read()
+        except IntegrityError as error:
+            return [Check("log", "failed", str(error))]
+        return [*_of_log(log, chain, exported or []), *_of_versions(store, name, chain)]
+
+
+def heal(name: str) -> list[str]:
+    """What was mended: an interrupted move, the alias, the log's gaps, files the project holds.
+
+    A log that was altered stays as it is: IntegrityError.
+    """
+    check_name(name)
+    store = connect()
+    with one_line_errors(store.uri), store.lock:
+        if not store.client.search_registered_models(f"name='{name}'"):
+            return []
+        log = audit.begin(store, name)
+        unfinished = log.read().unfinished
+        chain = log.settle()
+        audit.require_sound(name, chain)
+        done = [f"carried out {len(unfinished)} interrupted events"] if unfinished else []
+        done += _recorded(store, log)
+        done += _aliased(log)
+        return done + _restored(store, name)
+
+
+def _unknown(name: str) -> Check:
+    return Check(
+        "model",
+        "failed",
+        f"this store has no model {name}",
+        f"`latentops registry verify {name} --heal` registers it again from the project's files",
+    )
+
+
+def _without_log(name: str) -> Check:
+    return Check(
+        "log",
+        "failed",
+        "it was registered by other means and has none",
+        f"`latentops registry verify {name} --heal` begins one",
+    )
+
+
+def _of_log(log: Log, chain: Chain, exported: list[Event]) -> Iterator[Check]:
+    fault = chain.fault or events.differs(chain.events, exported)
+    if fault:
+        yield Check("log", "failed", str(fault), "restore the store from a backup")
+    elif chain.unfinished:
+        last = f"event {chain.events[-1].number} was not carried out to its end"
+        yield Check("log", "failed", last, "any command that writes, or --heal, does the rest")
+    else:
+        yield Check("log", "ok", f"{len(chain.events)} events, each in its place")
+    try:
+        log.require_alias(chain)
+        yield Check("champion", "ok" if chain.champion else "absent", f"{chain.champion or 'none'}")
+    except IntegrityError as error:
+        yield Check("champion", "failed", str(error))
+
+
+def _of_versions(store: Store, name: str, chain: Chain) -> Iterator[Check]:
+    versions = {version.number: version for version in all_of(store, name)}
+    gone = {event.version for event in chain.events if "files_sha256" in event.facts} - set(
+        versions
+    )
+    for number in sorted(gone):
+        yield Check(
+            f"version {number}", "failed", "it was registered and is gone", "register it again"
+        )
+    for number in sorted(versions):
+        yield _of_version(store, versions[number], chain)
+
+
+def _of_version(store: Store, version: Version, chain: Chain) -> Check:
+    title, recorded = f"version {version.number}", chain.registered(version.number)
+    if recorded is None:
+        return Check(title, "failed", "the log does not know it", "--heal writes it into the log")
+    changed = [
+        name
+        for name in FACTS
+        if name in recorded.facts and recorded.facts[name] != version.tags.get(name)
+    ]
+    if changed:
+        said = f"tag {changed[0]} is not what event {recorded.number} says"
+        return Check(title, "failed", said, "somebody changed the tag: do not use the version")
+    try:
+        fetch.checked(version, fetch.stored(store, version))
+    except (StoreError, OSError) as error:
+        return Check(title, "failed", str(error))
+    return Check(
+        title,
+        "ok",
+        f"{len(fetch.digests(version))} files, weights {version.tags['weights_sha256'][:12]}",
+    )
+
+
+def _recorded(store: Store, log: Log) -> list[str]:
+    """Versions that a kill kept from the log, or that were registered by other means."""
+    chain, done = log.read(), []
+    for version in reversed(all_of(store, log.name)):
+        if chain.registered(version.number) is None:
+            record(log, store.client.get_model_version(log.name, str(version.number)))
+            done.append(f"wrote version {version.number} into the log")
+    return done
+
+
+def _aliased(log: Log) -> list[str]:
+    chain = log.read()
+    try:
+        log.require_alias(chain)
+    except IntegrityError as error:
+        assert chain.champion is not None
+        log.append("healed", chain.champion, f"the alias was moved by other means: {error}")
+        return [f"put the alias champion back to version {chain.champion}"]
+    return []
+
+
+def _restored(store: Store, name: str) -> list[str]:
+    """Damaged files of the version that the project still holds."""
+    try:
+        key = lineage.read().key
+    except ArtifactError:
+        return []
+    done = []
+    for version in all_of(store, name):
+        if version.tags.get("lineage_key") == key and not _whole(store, version):
+            package.restore(store, version.source)
+            fetch.checked(version, fetch.stored(store, version))
+            done.append(f"put the files of version {version.number} back")
+    return done
+
+
+def _whole(store: Store, version: Version) -> bool:
+    try:
+        fetch.checked(version, fetch.stored(store, version))
+    except (StoreError, OSError):
+        return False
+    return True
