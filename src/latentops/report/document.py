@@ -4,6 +4,7 @@ Every string is plain text; the renderers escape it.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,29 @@ class Picture:
     caption: str
 
 
-Block = Text | Lead | Points | Command | Warned | Table | Picture
+State = Literal["ok", "failed", "absent", "none"]  # none: nobody checked it
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box of a graph."""
+
+    title: str
+    text: str
+    state: State = "none"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A chain of boxes, each of which leads to the next, and what it says for who cannot see it."""
+
+    nodes: tuple[Node, ...]
+    name: str
+    alt: str
+    caption: str
+
+
+Block = Text | Lead | Points | Command | Warned | Table | Picture | Graph
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import pandas as pd
 from latentops.artifacts import Spec
 from latentops.classifier import HeadFile
 from latentops.evaluation.results import Evaluation
-from latentops.report import canvas
 from latentops.verdict.results import Verdict
 
 
@@ -27,11 +26,3 @@ class Facts:
     head: HeadFile  # model/head.json
     lineage: Mapping[str, Any] = field(default_factory=dict)  # digests, commits, ids
     data_picture: bytes = b""  # data/report.png
-
-    @property
-    def shown(self) -> dict[str, str]:
-        """What stands for each label in the pictures."""
-        pairs = self.evaluation.confusion
-        columns = (self.evaluation.latent_map["label"], pairs["actual"], pairs["predicted"])
-        names = {str(name) for column in columns for name in column.dropna()}
-        return canvas.shown(sorted(names - {""}))  # "": no label

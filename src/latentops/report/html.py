@@ -4,11 +4,13 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
+from latentops.report import graph
 from latentops.report.document import (
     Block,
     Cell,
     Command,
     Document,
+    Graph,
     Lead,
     Noted,
     Picture,
@@ -87,18 +89,23 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Picture():
-            return _picture(block)
+            return _figure(_image(block), block.caption)
+        case Graph():
+            return _figure(graph.svg(block), block.caption)
 
 
 def _point(name: str, text: str) -> str:
     return f'<li dir="auto"><strong>{escape(name)}</strong>: {escape(text)}</li>\n'
 
 
-def _picture(picture: Picture) -> str:
+def _image(picture: Picture) -> str:
     data = base64.b64encode(picture.png).decode("ascii")
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}">'
-    caption = f'<figcaption dir="auto">{escape(picture.caption)}</figcaption>'
-    return f"<figure>\n{image}\n{caption}\n</figure>"
+    return f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}">'
+
+
+def _figure(drawn: str, caption: str) -> str:
+    told = f'\n<figcaption dir="auto">{escape(caption)}</figcaption>' if caption else ""
+    return f"<figure>\n{drawn}{told}\n</figure>"
 
 
 def _table(table: Table) -> str:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from latentops.report import graph
 from latentops.report.document import (
     Block,
     Cell,
     Command,
     Document,
+    Graph,
     Lead,
     Noted,
     Picture,
@@ -58,6 +60,8 @@ def _block(block: Block, pictures: PurePosixPath) -> str:
             return _table(block)
         case Picture():
             return _picture(block, pictures)
+        case Graph():
+            return f"```mermaid\n{graph.mermaid(block)}\n```\n\n{escaped(block.caption)}".rstrip()
 
 
 def _picture(picture: Picture, pictures: PurePosixPath) -> str:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from latentops.artifacts import Spec
 from latentops.evaluation.results import Dimension, Gallery, Neighbours
-from latentops.report import canvas, conclusion, images, pictures
+from latentops.report import canvas, conclusion, images, origin, pictures
 from latentops.report.document import (
     Block,
     Cell,
@@ -43,21 +42,11 @@ def opening(facts: Facts) -> tuple[Block, ...]:
 def _what_it_is(facts: Facts) -> str:
     spec = facts.spec
     beta = facts.curve["beta"].iloc[-1]  # after any warm-up
-    name = "VAE" if beta == 1 else f"β-VAE (β = {beta:g})"
     latent = len(facts.evaluation.rate_per_dimension_nats)
     classes = f"{len(spec.classes):,} classes" if spec.classes else "without labels"
     licence = f" Licence of the data: {spec.licence}." if spec.licence else ""
-    model = f"A {name} of {latent} latent dimensions on {spec.source}"
-    return f"{model}: {_kind(spec)}, {classes}.{licence}"
-
-
-def _kind(spec: Spec) -> str:
-    if spec.kind == "counts":
-        return f"word counts over {spec.shape[0]:,} terms"
-    channels, height, width = spec.shape
-    color = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
-    binary = "" if spec.binarization == "none" else f", {spec.binarization} binarisation"
-    return f"{color} images of {height} by {width} pixels{binary}"
+    model = f"A {origin.model_name(beta)} of {latent} latent dimensions on {spec.source}"
+    return f"{model}: {origin.kind(spec)}, {classes}.{licence}"
 
 
 def scores(facts: Facts) -> Section:
@@ -117,7 +106,7 @@ def latent_space(facts: Facts) -> Section:
 
 def _map(facts: Facts) -> Picture:
     points = facts.evaluation.latent_map
-    shown = points.assign(label=points["label"].map(facts.shown))
+    shown = points.assign(label=points["label"].map(_short_names(facts)))
     labels = shown["label"].nunique()
     color = f"coloured by label ({labels:,})" if labels else "as a density"
     figure = pictures.latent_map(shown)
@@ -129,8 +118,16 @@ def _map(facts: Facts) -> Picture:
         canvas.png(figure),
         alt=f"Map of {len(points):,} validation examples in two dimensions, {color}.",
         caption=f"The codes of {len(points):,} validation examples in two dimensions, {color}."
-        f"{left_out if crowded else ''}{_key(facts.shown)}",
+        f"{left_out if crowded else ''}{_key(_short_names(facts))}",
     )
+
+
+def _short_names(facts: Facts) -> dict[str, str]:
+    """What stands for each label in the pictures."""
+    pairs = facts.evaluation.confusion
+    columns = (facts.evaluation.latent_map["label"], pairs["actual"], pairs["predicted"])
+    names = {str(name) for column in columns for name in column.dropna()}
+    return canvas.shown(sorted(names - {""}))  # "": no label
 
 
 def _key(shown: Mapping[str, str]) -> str:
@@ -151,7 +148,7 @@ def confusion(facts: Facts) -> Section | None:
     )
     header = ("Actual", "Taken for", "Examples", "Share")
     table = Table(header, rows, frozenset({2, 3}), caption="Most frequent confusions")
-    picture = _confusion_picture(facts, pairs.apply(lambda names: names.map(facts.shown)))
+    picture = _confusion_picture(facts, pairs.apply(lambda names: names.map(_short_names(facts))))
     return Section("Confusions", (picture, table) if rows else (picture,))
 
 
@@ -166,7 +163,7 @@ def _confusion_picture(facts: Facts, pairs: pd.DataFrame) -> Picture:
         alt=f"Confusion matrix of {drawn} classes, actual by predicted.",
         caption="Mistakes of the shipped classifier. Rows are actual classes, "
         "columns predicted ones; the darker, the larger the share of the row"
-        f"{numbers}.{part}{_key(facts.shown)}",
+        f"{numbers}.{part}{_key(_short_names(facts))}",
     )
 
 

@@ -80,6 +80,7 @@ img {
   display: block; width: 100%; height: auto; padding: .5rem; background: #ffffff;
   border: 1px solid var(--line); border-radius: .4rem;
 }
+.graph { display: block; width: 100%; max-width: 27.5rem; height: auto; }
 figcaption { margin-top: .5rem; color: var(--muted); font-size: .94rem; }
 @media print {
   :root {
