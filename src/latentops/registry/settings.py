@@ -1,10 +1,65 @@
 """Section `registry` of params.yaml: the model's name and the policy by which it is promoted."""
 
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
 import pydantic
 
 from latentops.config import Section
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # safe in a path, a URI, a shell and an MLflow filter
+
+LimitRule = Literal["at_least", "at_most", "min_gain", "max_loss"]
+MOST_LIMITS = 17  # with the three gates of every promotion 20, which an event's record can hold
+
+
+@dataclass(frozen=True)
+class Score:
+    """Which way is better, and what must be there for the score to be measured."""
+
+    more_is_better: bool
+    needs: str
+
+
+_LABELS = "labelled test rows in scope and a model with a classifier"
+_STRANGERS = "test rows in scope and out of scope and a model with a classifier"
+_ROWS = "test rows in scope, and for a difference two models of the same target words"
+
+SCORES: Mapping[str, Score] = {
+    "accuracy": Score(True, _LABELS),
+    "recall_macro": Score(True, _LABELS),
+    "f1_macro": Score(True, _LABELS),
+    "out_of_scope_auroc": Score(True, _STRANGERS),
+    "out_of_scope_recall": Score(True, _STRANGERS),
+    "in_scope_refused": Score(False, _STRANGERS),
+    "elbo_nats": Score(True, _ROWS),
+    "rate_nats": Score(False, _ROWS),
+    "distortion_nats": Score(False, _ROWS),
+    "active_units": Score(True, "two test rows in scope"),
+    "model_bytes": Score(False, "the files of the model"),
+    "seconds_per_example": Score(False, "a test row that the model can read"),
+}
+"""The scores that a policy may name, as registry/measure.py measures them."""
+
+
+def _known(limits: dict[str, float]) -> dict[str, float]:
+    for name in limits:
+        if name not in SCORES:
+            raise ValueError(f"no such score: {name!r} ({_guess(name)})")
+    return limits
+
+
+def _guess(name: str) -> str:
+    close = difflib.get_close_matches(name, SCORES, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(SCORES)}"
+
+
+Limits = Annotated[dict[str, float], pydantic.AfterValidator(_known)]
+Amounts = Annotated[
+    dict[str, Annotated[float, pydantic.Field(ge=0)]], pydantic.AfterValidator(_known)
+]
 
 
 class Settings(Section):
@@ -16,9 +71,36 @@ class Settings(Section):
         max_length=200,
         description="of the registered model: letters, digits and . _ -",
     )
-    max_elbo_loss_nats: float = pydantic.Field(
-        0.5, ge=0, description="a test ELBO this much below the champion's is still accepted"
-    )
     min_active_units: int = pydantic.Field(
         2, ge=0, description="below: the posterior has collapsed and nothing is promoted"
     )
+    at_least: Limits = pydantic.Field({}, description="score -> what a challenger must reach")
+    at_most: Limits = pydantic.Field({}, description="score -> what it must not exceed")
+    min_gain: Amounts = pydantic.Field(
+        {}, description="score -> by how much the whole 95 % interval must beat the champion"
+    )
+    max_loss: Amounts = pydantic.Field(
+        {"elbo_nats": 0.5}, description="score -> how much worse than the champion is accepted"
+    )
+    git_tags: bool = pydantic.Field(
+        False, description="seal, promotion and rollback also write git tags that GTO reads"
+    )
+
+    def limits(self) -> Iterator[tuple[LimitRule, str, float]]:
+        """Rule, score and limit, in the order in which they are shown."""
+        rules: dict[LimitRule, dict[str, float]] = {
+            "at_least": self.at_least,
+            "at_most": self.at_most,
+            "min_gain": self.min_gain,
+            "max_loss": self.max_loss,
+        }
+        for rule, limits in rules.items():
+            for score, limit in limits.items():
+                yield rule, score, limit
+
+    @pydantic.model_validator(mode="after")
+    def _fits_an_event(self) -> Self:
+        count = len(list(self.limits()))
+        if count > MOST_LIMITS:
+            raise ValueError(f"at most {MOST_LIMITS} limits can be recorded, and there are {count}")
+        return self
