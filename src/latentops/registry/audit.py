@@ -50,7 +50,7 @@ class Chain:
     """The log as it was read."""
 
     events: tuple[Event, ...]
-    unfinished: tuple[str, ...]  # runs of events that were claimed and not carried out
+    unfinished: tuple[tuple[str, Event], ...]  # with their runs: claimed and not carried out
     abandoned: tuple[str, ...]  # runs that were begun for a number that went to others
     fault: Fault | None
 
@@ -86,11 +86,13 @@ class Log:
         kept = [
             by_digest[claims[number]] for number in sorted(claims) if claims[number] in by_digest
         ]
-        events = (chains.parse(run.data.tags[_EVENT]) for run in kept)
+        parsed = [(run, chains.parse(run.data.tags[_EVENT])) for run in kept]
         head = _head(self._client.get_registered_model(self.name))
         return Chain(
-            events=tuple(event for event in events if event),
-            unfinished=tuple(run.info.run_id for run in kept if _open(run)),
+            events=tuple(event for _, event in parsed if event),
+            unfinished=tuple(
+                (run.info.run_id, event) for run, event in parsed if event and _open(run)
+            ),
             abandoned=tuple(run.info.run_id for run in runs if _lost(run, claims)),
             fault=chains.fault(claims, [_record(run) for run in runs], head),
         )
@@ -147,8 +149,8 @@ class Log:
         for run_id in chain.abandoned:
             self._client.set_terminated(run_id, "KILLED")
         if chain.unfinished and chain.fault is None:
-            for run_id in chain.unfinished:
-                self._carry_out(chain.events[-1], run_id)
+            for run_id, event in chain.unfinished:
+                self._carry_out(event, run_id)
             return self.read()
         return chain
 
@@ -236,16 +238,14 @@ class Log:
     def _carry_out(self, event: Event, run_id: str) -> None:
         """Last the run's end, which says that all is done."""
         self._client.set_registered_model_tag(self.name, _HEAD, f"{event.number} {event.sha256}")
-        if event.champion_after is not None:
-            self._point(event.champion_after)
+        if event.moves_champion or event.kind == "healed":
+            self.point()
         self._client.set_terminated(run_id)
 
-    def _point(self, champion: int) -> None:
-        """A writer elsewhere may be quicker: the alias ends where the log does."""
-        pointed: int | None = self._aliased()
-        while pointed != champion:
+    def point(self) -> None:
+        """Let the alias say what the log does; a writer elsewhere may be quicker."""
+        while (champion := self.read().champion) not in (None, self._aliased()):
             self._client.set_registered_model_alias(self.name, CHAMPION, str(champion))
-            pointed, champion = champion, self.read().champion or champion
 
     def _aliased(self) -> int | None:
         found = self._client.get_registered_model(self.name).aliases.get(CHAMPION)

@@ -176,7 +176,7 @@ def _written(log: Log, outcome: Outcome, reason: str) -> Outcome:
         )
     else:
         event = log.append("refused", number, why, gates=gates)
-    return Outcome(outcome.version, outcome.champion, decision, outcome.pair, event, outcome.forced)
+    return replace(outcome, event=event)
 
 
 def _before(name: str, chain: Chain, to: int | None) -> int:

@@ -46,7 +46,7 @@ def heal(name: str) -> list[str]:
         audit.require_sound(name, chain)
         done = [f"carried out {len(unfinished)} interrupted events"] if unfinished else []
         done += _recorded(store, log)
-        done += _aliased(log)
+        done += _aliased(store, log)
         return done + _restored(store, name)
 
 
@@ -130,14 +130,18 @@ def _recorded(store: Store, log: Log) -> list[str]:
     return done
 
 
-def _aliased(log: Log) -> list[str]:
+def _aliased(store: Store, log: Log) -> list[str]:
     chain = log.read()
     try:
         log.require_alias(chain)
-    except IntegrityError as error:
-        assert chain.champion is not None
-        log.append("healed", chain.champion, f"the alias was moved by other means: {error}")
-        return [f"put the alias champion back to version {chain.champion}"]
+    except IntegrityError:
+        there = [version.number for version in all_of(store, log.name)]
+        if not there:
+            return []
+        last = [number for number in chain.champions if number in there] or sorted(there)[:1]
+        reason = "the alias was moved by other means"
+        log.append("healed", last[-1], reason, champion=last[-1], against=chain.champion)
+        return [f"put the alias champion back to version {last[-1]}"]
     return []
 
 
