@@ -56,17 +56,25 @@ def files_at(folder: Path, commit: str, paths: Iterable[Path]) -> dict[Path, byt
 
 
 def _blobs(answer: bytes) -> Iterator[bytes | None]:
-    """One for each object asked for: `<id> blob <size>`, the bytes and a line's end."""
+    """One for each object asked for: `<id> blob <bytes>` and its contents, or `<name> missing`."""
     at = 0
     while at < len(answer):
         end = answer.index(b"\n", at)
-        _, kind, size = answer[at:end].rsplit(b" ", 2)
+        header = answer[at:end]
         at = end + 1
-        if kind not in (b"blob", b"tree", b"commit", b"tag"):  # "<name> missing"
+        if header.endswith(b" missing"):
             yield None
             continue
+        _, kind, size = header.split()
         yield answer[at : at + int(size)] if kind == b"blob" else None
         at += int(size) + 1
+
+
+def first_with(folder: Path, text: str, path: Path) -> str | None:
+    """The oldest commit of any branch in which that text stands in that file."""
+    asked = ("--all", "--format=%H", f"-S{text}", "--", path.as_posix())
+    found = _git(folder, "log", *asked).decode().split()
+    return found[-1] if found else None
 
 
 @contextmanager
