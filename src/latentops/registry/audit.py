@@ -68,6 +68,11 @@ class Chain:
         about = (event for event in self.events if event.version == number)
         return next((event for event in about if "files_sha256" in event.facts), None)
 
+    def sealed(self, number: int) -> str | None:
+        """The commit that was last shown to make that version."""
+        about = (event for event in reversed(self.events) if event.version == number)
+        return next((event.facts["commit"] for event in about if event.kind == "sealed"), None)
+
 
 class Log:
     """The log of one model in an open store."""

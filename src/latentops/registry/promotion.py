@@ -73,7 +73,7 @@ def promote(
         if champion and version.number == champion.number:
             return Outcome(version, champion)
         pair = score(*_folders(log, chain, version, champion, dry_run))
-        decision = _decision(version, pair, policy)
+        decision = _decision(chain, version, pair, policy)
         outcome = Outcome(version, champion, decision, pair, forced=force and not decision.promote)
         if dry_run:
             return outcome
@@ -153,8 +153,9 @@ def _folder(
         raise
 
 
-def _decision(version: Version, pair: "Pair", policy: Settings) -> Decision:
-    sealed = version.sealed_commit is not None
+def _decision(chain: Chain, version: Version, pair: "Pair", policy: Settings) -> Decision:
+    commit = chain.sealed(version.number)
+    sealed = commit is not None and commit == version.sealed_commit
     return rule.decide(pair.challenger, pair.champion, pair.differences, sealed, policy)
 
 
