@@ -62,8 +62,8 @@ class Predictor:
         self.vae = vae
         self.spec = spec
         self.head = head
-        self._vocabulary = vocabulary
-        self._settings = settings
+        self.vocabulary = vocabulary
+        self.settings = settings
         self._words_W = np.array([vocabulary.terms[column] for column in vocabulary.target])
 
     @classmethod
@@ -122,7 +122,7 @@ class Predictor:
             self.vae,
             examples.subset(torch.arange(start, stop)),
             None if counts is None else counts[start:stop],
-            self._vocabulary,
+            self.vocabulary,
             None if texts is None else texts[start:stop],
         )
         judged = head.judge(given)
@@ -178,11 +178,11 @@ class Predictor:
     def _arrays(self, raw: Raw) -> Arrays:
         if self.spec.kind == "image":
             return {"x": _pixels(raw, self.spec)}
-        counts = counting.count(_texts(raw), self._vocabulary)
+        counts = counting.count(_texts(raw), self.vocabulary)
         return {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
 
     def _examples(self, arrays: Arrays) -> Examples:
-        return build.examples(self.spec, self._vocabulary, arrays, self._settings)
+        return build.examples(self.spec, self.vocabulary, arrays, self.settings)
 
     def _counts(self, arrays: Arrays) -> scipy.sparse.csr_matrix:
         parts = (arrays["counts"], arrays["indices"], arrays["indptr"])

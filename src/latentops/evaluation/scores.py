@@ -1,7 +1,9 @@
+# ruff: noqa: N815 - names end in their shape suffixes
 """Scores of the model itself on the test rows, in scope. Names as in metrics/eval.json."""
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +33,7 @@ _LOW_RATE_NATS = 0.1
 
 def bound_scores(vae: VAE, test: Examples, spec: Spec, settings: Settings) -> Scores:
     """The ELBO (one sample of z for each row) and the importance-sampled bound, at beta = 1."""
-    rate_N, distortion_N = _elbo_terms(vae, test, _generator(settings))
+    rate_N, distortion_N, _ = elbo_terms(vae, test, _generator(settings))
     nll_N = bounds.importance_sampled_nll(
         vae, in_batches(test, ROWS_AT_ONCE), settings.importance_samples, _generator(settings)
     )
@@ -48,16 +50,29 @@ def bound_scores(vae: VAE, test: Examples, spec: Spec, settings: Settings) -> Sc
     return {**scores, **_perplexities(rate_N + distortion_N, nll_N, _tokens(test))}
 
 
+class RowTerms(NamedTuple):
+    """Of each example: the two terms of -ELBO in nats, float64 [N], and the mean of its code."""
+
+    rate_N: Tensor
+    distortion_N: Tensor
+    mean_NZ: Tensor
+
+
 @torch.no_grad()
-def _elbo_terms(vae: VAE, test: Examples, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Rate and distortion, [N], float64."""
-    found = []
+def elbo_terms(vae: VAE, test: Examples, generator: torch.Generator) -> RowTerms:
+    """By one sample of z for each example, drawn in their order, some at a time.
+
+    Portions of a multiple of `ROWS_AT_ONCE` examples, read one after the other with the same
+    generator, have the terms of the whole.
+    """
+    rate, distortion, mean = [], [], []
     for batch in in_batches(test, ROWS_AT_ONCE):
         output = vae(batch.input, generator)
-        found.append(elbo.terms(output.posterior, output.likelihood, batch.target))
-    rate_N = torch.cat([terms.rate_B for terms in found])
-    distortion_N = torch.cat([terms.distortion_B for terms in found])
-    return rate_N.double(), distortion_N.double()
+        terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+        rate.append(terms.rate_B)
+        distortion.append(terms.distortion_B)
+        mean.append(output.posterior.mean)
+    return RowTerms(torch.cat(rate).double(), torch.cat(distortion).double(), torch.cat(mean))
 
 
 def _tokens(test: Examples) -> Tensor:

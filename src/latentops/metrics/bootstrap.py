@@ -1,9 +1,10 @@
 # ruff: noqa: N802 - names end in their shape suffixes
-"""Intervals of accuracies and of their differences, over all that was drawn at random.
+"""Intervals of shares, and of differences of shares and means, over all that was drawn at random.
 
 Shape suffixes: N test rows, S label samples, V VAE seeds, B bootstrap draws.
 """
 
+import math
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ _SAMPLES, _SEEDS = 1, 2  # streams of random numbers
 class Interval(NamedTuple):
     """A mean, and the ends of its 95 % percentile interval.
 
-    Where every draw is the same, as where no row is wrong, the ends are 3 / rows away: the rule of
-    three (Hanley and Lippman-Hand 1983).
+    Of shares: where every draw is the same, as where no row is wrong, the ends are 3 / rows away:
+    the rule of three (Hanley and Lippman-Hand 1983).
     """
 
     mean: float
@@ -49,6 +50,22 @@ class Bootstrap:
         difference = float(ours_SVN.mean() - theirs_SVN.mean())
         return self._interval(difference, self._means(ours_SVN) - self._means(theirs_SVN))
 
+    def mean_difference(self, ours_N: np.ndarray, theirs_N: np.ndarray) -> Interval:
+        """Of the mean of `ours` minus that of `theirs`: real values, row by row of the same rows.
+
+        Where every row differs by as much, so does every draw. One row says nothing of how rows
+        vary: its interval has no ends. A value that is not finite gives NaN.
+        """
+        if not (np.isfinite(ours_N).all() and np.isfinite(theirs_N).all()):
+            return Interval(math.nan, math.nan, math.nan)
+        gain_N = np.subtract(ours_N, theirs_N, dtype=np.float64)
+        mean = float(gain_N.mean())
+        if self.rows == 1:
+            return Interval(mean, -math.inf, math.inf)
+        moved_B = self._weighted_sums(gain_N - mean) / self.rows
+        low, high = np.quantile(moved_B, (0.025, 0.975))
+        return Interval(mean, mean + float(low), mean + float(high))
+
     def _interval(self, mean: float, values_B: np.ndarray) -> Interval:
         low, high = np.quantile(values_B, (0.025, 0.975))
         least = 3 / self.rows if np.ptp(values_B) < _SAME else 0.0
@@ -58,12 +75,16 @@ class Bootstrap:
         """The share in each draw, [B]."""
         samples, seeds, rows = correct_SVN.shape
         flat_NR = correct_SVN.reshape(samples * seeds, rows).T.astype(np.float32)
-        starts = range(0, self.draws, _DRAWS_AT_ONCE)
-        parts = [self._times_BN[at : at + _DRAWS_AT_ONCE] for at in starts]
-        shares_BR = np.concatenate([part.astype(np.float32) @ flat_NR for part in parts]) / rows
+        shares_BR = self._weighted_sums(flat_NR) / rows
         shares_BSV = shares_BR.reshape(self.draws, samples, seeds)
         times_BS, times_BV = self._taken(_SAMPLES, samples), self._taken(_SEEDS, seeds)
         return np.asarray(np.einsum("bsv,bs,bv->b", shares_BSV, times_BS, times_BV, optimize=True))
+
+    def _weighted_sums(self, values_NR: np.ndarray) -> np.ndarray:
+        """Over the rows that each draw takes: [B, R], or [B] of [N], in the values' precision."""
+        starts = range(0, self.draws, _DRAWS_AT_ONCE)
+        parts = (self._times_BN[at : at + _DRAWS_AT_ONCE] for at in starts)
+        return np.concatenate([part.astype(values_NR.dtype) @ values_NR for part in parts])
 
     def _taken(self, of: int, count: int) -> np.ndarray:
         """How often each of `count` is taken, as a share of the draw: [B, count].
