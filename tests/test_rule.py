@@ -134,14 +134,23 @@ def test_what_was_not_measured_is_refused_with_what_it_needs(rule: str) -> None:
     decision = decided(unlabelled, unlabelled, policy)
     assert not decision.promote
     (reason,) = decision.reasons
-    assert reason.startswith(f"registry.{rule} limits accuracy, which could not be measured")
-    assert "labelled test rows" in reason
-    assert reason.endswith("Else take it out of the policy")
+    assert reason == (
+        f"registry.{rule} limits accuracy, and the challenger has none: it needs labelled test "
+        "rows in scope and a model with a classifier. Otherwise take the limit out of params.yaml"
+    )
+
+
+def test_a_champion_without_the_score_is_not_said_to_have_lost() -> None:
+    unlabelled = {"elbo_nats": -80.0, "active_units": 8}
+    decision = decided(CHAMPION, unlabelled, Settings(max_loss={"accuracy": 0.01}))
+    assert not decision.promote
+    assert "the champion has none" in decision.reasons[0]
 
 
 def test_scores_that_cannot_be_compared_are_refused_although_both_are_measured() -> None:
     decision = decide(CHAMPION, CHAMPION, {}, True, Settings())
     assert not decision.promote
+    assert "the two cannot be compared" in decision.reasons[0]
     assert "models of the same target words" in decision.reasons[0]
 
 

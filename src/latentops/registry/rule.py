@@ -178,9 +178,16 @@ def _merit(
 
 
 def _not_measured(gate: Gate) -> str:
-    what = f"registry.{gate.rule} limits {gate.score}"
-    needed = SCORES[gate.score].needs
-    return f"{what}, which could not be measured: it needs {needed}. Else take it out of the policy"
+    if gate.challenger is None:
+        lacking = "the challenger has none"
+    elif gate.champion is None:
+        lacking = "the champion has none"
+    else:
+        lacking = "the two cannot be compared"
+    return (
+        f"registry.{gate.rule} limits {gate.score}, and {lacking}: it needs "
+        f"{SCORES[gate.score].needs}. Otherwise take the limit out of params.yaml"
+    )
 
 
 def _not_finite(gate: Gate) -> str:

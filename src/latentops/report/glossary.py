@@ -116,6 +116,11 @@ METRICS = {
     "in_scope_refused": Metric(
         "In scope, refused", "share", "Of the rows in scope, those that are refused by mistake."
     ),
+    "model_bytes": Metric("Model", "bytes", "All files that a prediction needs."),
+    "seconds_per_example": Metric(
+        "Time per example", "s", "From the raw input to the answer, in a batch, on one thread."
+    ),
+    "sealed_commit": Metric("Git commit", "", "It is proved to make the version."),
     "train_seconds": Metric("Training time", "s", ""),
     "epochs": Metric("Epochs trained", "", ""),
 }
