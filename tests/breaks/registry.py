@@ -32,12 +32,6 @@ BREAKS = [
         "tests/test_register.py::test_two_processes_at_once_make_one_version",
     ),
     (
-        "registry/versions.py",
-        "client.set_registered_model_tag(candidate.name, _BEFORE, str(champion.number))",
-        "pass",
-        "tests/test_register.py::test_a_good_challenger_becomes_the_champion_and_the_one_before_comes_back",
-    ),
-    (
         "store.py",
         "mlflow.set_tracking_uri(None if chosen == variable else chosen)",
         "mlflow.set_tracking_uri(chosen)",

@@ -1,0 +1,76 @@
+"""Bugs of the registry's log, of promotion and of going back; see tools/break.py."""
+
+BREAKS = [
+    (
+        "registry/events.py",
+        "del stack[stack.index(after) + 1 :]",
+        "stack.append(after)",
+        "tests/test_registry_machine.py::test_the_registry_does_what_its_rules_say",
+    ),
+    (
+        "registry/events.py",
+        "event.previous_sha256 == (claims.get(number - 1) if number > 1 else START)",
+        "True",
+        "tests/test_events.py::test_an_altered_event_with_a_new_digest_breaks_the_next",
+    ),
+    (
+        "registry/events.py",
+        "*_inserted(claims, records), ",
+        "",
+        "tests/test_verify.py::test_the_first_event_that_somebody_touched_is_named",
+    ),
+    (
+        "registry/events.py",
+        ", *_cut(claims, head)]",
+        "]",
+        "tests/test_verify.py::test_the_first_event_that_somebody_touched_is_named",
+    ),
+    (
+        "registry/audit.py",
+        "if champion is not None and chain.champion != against:",
+        "if False:",
+        "tests/test_promotion.py::test_whoever_scores_longer_loses_the_race",
+    ),
+    (
+        "registry/audit.py",
+        "if chain.unfinished and chain.fault is None:",
+        "if False:",
+        "tests/test_promotion.py::test_killed_at_any_write_the_next_command_completes_or_undoes",
+    ),
+    (
+        "registry/audit.py",
+        "if event.moves_champion or event.kind",
+        "if event.kind",
+        "tests/test_promotion.py::test_a_good_challenger_becomes_champion_with_its_verdict",
+    ),
+    (
+        "registry/promotion.py",
+        "sealed = commit is not None and commit == version.sealed_commit",
+        "sealed = version.sealed_commit is not None",
+        "tests/test_promotion.py::test_a_tag_that_says_sealed_is_not_believed_without_the_log",
+    ),
+    (
+        "registry/promotion.py",
+        "        _folder(log, chain, version)\n",
+        "",
+        "tests/test_promotion.py::test_one_does_not_go_back_to_changed_weights",
+    ),
+    (
+        "registry/promotion.py",
+        "if recorded and recorded.facts",
+        "if False and recorded.facts",
+        "tests/test_promotion.py::test_changed_digests_beside_changed_weights_do_not_help",
+    ),
+    (
+        "registry/fetch.py",
+        "if artifacts.sha256(place / name) != sha256:",
+        "if False:",
+        "tests/test_verify.py::test_a_changed_file_is_named_and_put_back_where_the_project_has_it",
+    ),
+    (
+        "registry/verify.py",
+        "    if changed:\n",
+        "    if False:\n",
+        "tests/test_verify.py::test_a_changed_tag_is_named",
+    ),
+]
