@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latentops import artifacts, build, inference, provenance
 from latentops.artifacts import Spec, Vocabulary
-from latentops.registry import lineage
+from latentops.registry import lineage, trial
 from latentops.registry.lineage import Lineage
 
 MODEL_FILES = (*inference.FILES, *inference.HEAD_FILES)
@@ -56,8 +56,10 @@ class Candidate:
 def read() -> Candidate:
     """Of the folder that holds dvc.yaml."""
     trained = artifacts.read_json(artifacts.RUN)
+    made_of = lineage.read()
+    sections = artifacts.read_json(artifacts.MODEL_SETTINGS)
     return Candidate(
-        lineage=lineage.read(),
+        lineage=made_of,
         spec=artifacts.read_schema(Spec, artifacts.SPEC),
         vocabulary=artifacts.read_schema(Vocabulary, artifacts.VOCABULARY),
         latent=build.read_settings(artifacts.MODEL_SETTINGS).latent,
@@ -65,6 +67,7 @@ def read() -> Candidate:
         test_md5=artifacts.md5(artifacts.tensors_path("test")),
         run_id=trained["run_id"],
         made_on={name: trained[name] for name in ("cpu", "torch") if name in trained},
+        study=trial.study_and_trial(sections, made_of.data_md5),
     )
 
 

@@ -41,10 +41,7 @@ def _write(store: Store, version: Version, tags: dict[str, str]) -> None:
         if version.tags.get(key) != value:
             store.client.set_model_version_tag(version.name, str(version.number), key, value)
     log = audit.require(store, version.name)
-    chain = log.settle()
-    events = [event for event in chain.events if event.version == version.number]
-    last = next((event for event in reversed(events) if event.kind == "sealed"), None)
-    if last is None or last.facts.get("commit") != tags[COMMIT]:
+    if log.settle().sealed(version.number) != tags[COMMIT]:
         log.append("sealed", version.number, facts={"commit": tags[COMMIT]})
 
 
