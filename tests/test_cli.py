@@ -245,36 +245,6 @@ def registered(mlflow_store: Path) -> Path:
     return mlflow_store
 
 
-class TestRegistry:
-    def test_list_promote_rollback(self, registered: Path) -> None:
-        def listed() -> list[tuple[int, str, float]]:
-            found = json.loads(run("registry", "list", "--json").output)
-            return [(one["version"], one["aliases"], one["elbo_nats"]) for one in found]
-
-        assert listed() == [(2, "challenger", -79.0), (1, "champion", -80.0)]
-        promoted = run("registry", "promote")
-        assert promoted.output.startswith("promoted: ")
-        assert listed()[0] == (2, "challenger, champion", -79.0)
-        assert run("registry", "rollback").output == "version 1 of tiny is the champion again\n"
-        assert listed()[1] == (1, "champion", -80.0)
-        text = run("registry", "list").output.splitlines()
-        assert text[0].split() == ["version", "aliases", "elbo_nats", "active_units", "run_id"]
-
-    def test_a_refusal_is_said_and_is_status_1(self, registered: Path) -> None:
-        config.PARAMS.write_text(
-            PARAMS.replace("{name: tiny}", "{name: tiny, min_active_units: 9}")
-        )
-        refused = run("registry", "promote", "2")
-        assert refused.exit_code == 1
-        assert refused.output.startswith("refused: active units 3")
-
-    def test_a_name_that_is_not_registered_is_one_line(self, registered: Path) -> None:
-        error = error_of("registry", "list", "--name", "other")
-        assert isinstance(error, StoreError)
-        assert "\n" not in str(error)
-        assert "other" in str(error)
-
-
 class TestServe:
     @pytest.fixture
     def served(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str, int]]:

@@ -17,4 +17,4 @@ def data_list(as_json: bool) -> None:
     project.enter()
     from latentops.data import sources
 
-    tables.show(sources.listing(), as_json)
+    tables.frame(sources.listing(), as_json)

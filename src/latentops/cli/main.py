@@ -3,7 +3,7 @@
 import click
 
 from latentops import __version__
-from latentops.cli import data, models, registry, tune
+from latentops.cli import data, lineage, models, registry, tune
 from latentops.errors import exit_on_known_error
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -27,6 +27,9 @@ for _command in (
     data.data,
     tune.tune,
     registry.registry,
+    lineage.lineage,
+    lineage.card,
+    lineage.relocate,
     models.serve,
     models.predict,
     models.report,

@@ -1,21 +1,16 @@
-"""The project that a command works in."""
+"""The project that a command works in, and the registered model that it is about."""
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentops.errors import SettingsError
+import click
+
+from latentops.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
+    from latentops.registry.reference import Reference
     from latentops.registry.settings import Settings
-
-
-def policy() -> "Settings":
-    enter()
-    from latentops import config
-    from latentops.stages import register
-
-    return config.load(register.Settings).registry
 
 
 def enter() -> None:
@@ -28,4 +23,53 @@ def enter() -> None:
     raise SettingsError(
         f"Neither {here} nor a folder above it is a project (dvc.yaml beside params.yaml). "
         "Go to one and run the command again."
+    )
+
+
+def policy() -> "Settings":
+    """Section `registry` of params.yaml."""
+    enter()
+    from latentops import config
+    from latentops.registry.settings import Settings
+
+    class Read(config.Section):
+        registry: Settings
+
+    return config.load(Read).registry
+
+
+def model(given: str | None) -> str:
+    """The registered model of that name, or of the name in params.yaml."""
+    own = policy().name
+    name = given or own
+    from latentops.registry import versions
+
+    known = versions.names()
+    if name in known:
+        return name
+    if name.isdecimal():
+        command = click.get_current_context().command_path
+        raise click.UsageError(
+            f"{name} is no registered model. Name the model before the version: "
+            f"`{command} {own} {name}`."
+        )
+    raise StoreError(_unknown(name, known))
+
+
+def reference(given: str | None) -> "Reference":
+    """NAME, NAME@alias or NAME/3 of a registered model; that of params.yaml if left out."""
+    from latentops.registry import reference as references
+
+    if given is None:
+        return references.Reference(model(None))
+    asked = references.parse(given)
+    model(asked.name)
+    return asked
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    there = f"There are: {', '.join(known)}." if known else "There is none yet."
+    return (
+        f"No model is registered as {name!r}. {there} `dvc repro` registers that of params.yaml; "
+        "where another store has it already, `dvc repro --force --single-item register`."
     )

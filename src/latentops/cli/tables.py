@@ -1,5 +1,13 @@
-"""What a command prints: columns side by side, or JSON."""
+"""What a command prints on stdout: columns side by side, or JSON. Notes go to stderr."""
 
+import json
+import math
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -7,31 +15,117 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+    from latentops.registry.checks import Check
+    from latentops.report.document import Cell, Table
+
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+SHORT = 12  # characters of a digest
+_DIGEST = re.compile("[0-9a-f]{32,64}")
+_GAP = "  "
+_LEAST_ROOM = 30  # for a last column that is wrapped
+_MARKS = {"ok": ("ok", "green"), "failed": ("FAILED", "red"), "absent": ("absent", "yellow")}
 
-def show(table: "pd.DataFrame", as_json: bool) -> None:
-    """Rows as JSON objects, or as columns side by side, numbers to the right."""
+
+def note(text: str) -> None:
+    """What a person wants to know and a script does not."""
+    click.echo(text, err=True)
+
+
+def as_json(value: Any) -> None:
+    """Numbers that are not finite are text, since JSON has none."""
+    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def frame(table: "pd.DataFrame", as_json: bool) -> None:
+    """Rows as JSON objects, or as columns."""
     if as_json:
         click.echo(
             table.to_json(orient="records", indent=2, force_ascii=False, double_precision=15)
         )
         return
-    columns = [_aligned(name, table[name]) for name in table.columns]
-    for cells in zip(*columns, strict=True):
-        click.echo("  ".join(cells).rstrip())
+    numeric = [place for place, kind in enumerate(table.dtypes) if kind.kind in "iufb"]
+    known = table.astype(object).where(table.notna(), None)
+    columns(list(table.columns), list(known.itertuples(index=False)), numeric)
 
 
-def _aligned(name: str, column: "pd.Series[Any]") -> list[str]:
-    """The name and the values, all of one width."""
-    texts = [
-        name,
-        *("" if gone else _text(value) for value, gone in zip(column, column.isna(), strict=True)),
-    ]
-    width = max(map(len, texts))
-    numeric = column.dtype.kind in "iufb"
-    return [text.rjust(width) if numeric else text.ljust(width) for text in texts]
+def columns(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], numeric: Collection[int] = ()
+) -> None:
+    """All of one width, numbers to the right; a screen that is too narrow wraps the last one."""
+    cells = [list(header), *([text(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        *aligned, last = (
+            cell.rjust(width) if place in numeric else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        _line(_GAP.join([*aligned, ""]) if aligned else "", last)
 
 
-def _text(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+def facts(title: str, told: Mapping[str, Any]) -> None:
+    """Names and values below a title."""
+    click.echo(title)
+    width = max(map(len, told), default=0)
+    for name, value in told.items():
+        _line(f"{_GAP}{name.ljust(width)}{_GAP}", text(value))
+
+
+def report_table(table: "Table") -> None:
+    """A table of a report, its marked rows in bold."""
+    columns(table.header, [[_cell(cell) for cell in row] for row in table.rows], table.numeric)
+
+
+def checks(found: Sequence["Check"]) -> None:
+    """One line for each, and below it what to do."""
+    names = max((len(check.name) for check in found), default=0)
+    for check in found:
+        mark, color = _MARKS[check.state]
+        start = f"{mark.ljust(6)}{_GAP}{text(check.name).ljust(names)}{_GAP}"
+        _line(start, text(check.found), shown=click.style(mark, fg=color) + start[len(mark) :])
+        if check.advice and check.state != "ok":
+            _line(" " * len(start), text(check.advice))
+
+
+def plain_checks(found: Sequence["Check"]) -> list[dict[str, str]]:
+    """For JSON."""
+    return [asdict(check) for check in found]
+
+
+def text(value: Any) -> str:
+    """On one line, a digest by its beginning."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(text, value))
+    line = printable(" ".join(str(value).split()))
+    return line[:SHORT] if _DIGEST.fullmatch(line) else line
+
+
+def printable(line: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+
+
+def _line(start: str, rest: str, shown: str | None = None) -> None:
+    """`start` is shown as `shown`; the rest goes on below itself where the screen ends."""
+    room = shutil.get_terminal_size().columns - len(start) if sys.stdout.isatty() else 0
+    lines = textwrap.wrap(rest, room) if room >= _LEAST_ROOM else []
+    first, *more = lines or [rest]
+    click.echo(f"{shown or start}{first}".rstrip())
+    for line in more:
+        click.echo(f"{' ' * len(start)}{line}")
+
+
+def _cell(cell: "Cell") -> str:
+    return cell if isinstance(cell, str) else f"{cell.text} ({cell.note})"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -27,7 +27,7 @@ def tune_show(as_json: bool) -> None:
             f"study {best.study} of {best.source}: {best.trials} complete trials, "
             f"best by {best.score_name}: trial {best.trial}\n"
         )
-    tables.show(trials, as_json)
+    tables.frame(trials, as_json)
 
 
 @tune.command("apply")

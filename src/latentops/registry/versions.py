@@ -33,6 +33,19 @@ class Version:
         return self.tags.get(_SEALED)
 
 
+def names() -> list[str]:
+    """Of all registered models."""
+    store = connect()
+    found: list[str] = []
+    token: str | None = ""
+    with one_line_errors(store.uri):
+        while token is not None:
+            page = store.client.search_registered_models(page_token=token or None)
+            found += [model.name for model in page]
+            token = page.token or None
+    return sorted(found)
+
+
 def list_versions(name: str) -> list[Version]:
     """Newest first."""
     check_name(name)

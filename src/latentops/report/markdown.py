@@ -57,7 +57,7 @@ def _block(block: Block, pictures: PurePosixPath) -> str:
         case Warned(text):
             return f"> **{escaped(text)}**"
         case Table():
-            return _table(block)
+            return table(block)
         case Picture():
             return _picture(block, pictures)
         case Graph():
@@ -69,7 +69,7 @@ def _picture(picture: Picture, pictures: PurePosixPath) -> str:
     return f"{link}\n\n{escaped(picture.caption)}"
 
 
-def _table(table: Table) -> str:
+def table(table: Table) -> str:
     rules = ["---:" if place in table.numeric else "---" for place in range(len(table.header))]
     rows = [
         _line([_cell(cell, strong=place in table.marked) for cell in row])

@@ -1,0 +1,145 @@
+"""`latentops registry list | show | diff`: looking at versions."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from latentops.cli import project, tables
+from latentops.errors import StoreError
+
+if TYPE_CHECKING:
+    from latentops.registry.reference import Reference
+    from latentops.registry.versions import Version
+
+_SEALED = 7  # characters of a commit, as git shortens it
+
+
+@click.command("list")
+@click.argument("name", required=False)
+@tables.as_json_option
+def list_(name: str | None, as_json: bool) -> None:
+    """The versions of NAME, newest first; that of params.yaml if left out."""
+    model = project.model(name)
+    from latentops.registry import versions
+
+    found = [_summary(version) for version in versions.list_versions(model)]
+    if as_json:
+        tables.as_json(found)
+        return
+    header = ["version", "aliases", "sealed", "accuracy", "elbo_nats", "units", "source"]
+    tables.columns([*header, "registered (UTC)", "reproduced"], map(_line, found), {0, 3, 4, 5})
+
+
+@click.command()
+@click.argument("reference", required=False)
+@tables.as_json_option
+def show(reference: str | None, as_json: bool) -> None:
+    """Everything that one version says: NAME, NAME@alias or NAME/3, the champion if left out."""
+    asked = project.reference(reference)
+    from latentops.registry import compare, versions
+
+    version = versions.find(asked)
+    summary = _summary(version)
+    kept = ("name", "version", "aliases", "registered_at", "sealed_commit", "reproduced")
+    told = {"name": version.name, **summary}
+    head = {key: told[key] for key in kept}
+    groups = {"settings": _settings(version), **compare.by_subject(version.tags)}
+    verdict = version.tags.get("verdict")
+    if as_json:
+        tables.as_json({**head, **groups, "verdict": verdict, "mlflow_source": version.source})
+        return
+    tables.facts(f"{version}", {**head, "mlflow_source": version.source})
+    for title, group in groups.items():
+        if group:
+            click.echo()
+            tables.facts(title, dict(compare.flat(group)))
+    if verdict:
+        click.echo("\nverdict\n")
+        for line in verdict.splitlines():
+            click.echo(tables.printable(line))
+
+
+@click.command()
+@click.argument("first", metavar="V1")
+@click.argument("second", metavar="V2")
+@click.option("--name", help="Of the registered model; that of params.yaml if left out.")
+@click.option("--all", "everything", is_flag=True, help="What is the same, too.")
+@tables.as_json_option
+def diff(first: str, second: str, name: str | None, everything: bool, as_json: bool) -> None:
+    """What differs between V1 and V2: a number, an alias, NAME@alias or NAME/3."""
+    asked = [_reference(text, name) for text in (first, second)]
+    from latentops.registry import compare, versions
+
+    old, new = (versions.find(reference) for reference in asked)
+    found = [row for row in compare.rows(old, new) if everything or row.differs]
+    if as_json:
+        tables.as_json([_difference(row) for row in found])
+    elif not found:
+        click.echo(f"{old} and {new} do not differ.")
+    else:
+        header = ["subject", "name", _title(old), _title(new), "change"]
+        rows = [[row.subject, row.name, row.first, row.second, row.change] for row in found]
+        tables.columns(header, rows, {4})
+
+
+def registered_at(version: "Version") -> str:
+    """ISO 8601, UTC, to the second."""
+    at = datetime.fromtimestamp(version.registered_at_ms / 1000, UTC)
+    return at.isoformat(timespec="seconds")
+
+
+def _summary(version: "Version") -> dict[str, Any]:
+    from latentops.registry import compare
+
+    groups = compare.by_subject(version.tags)
+    reproduced = version.tags.get("reproduced")
+    return {
+        "version": version.number,
+        "aliases": list(version.aliases),
+        "sealed_commit": version.sealed_commit,
+        **{name: groups["scores"].get(name) for name in ("accuracy", "elbo_nats", "active_units")},
+        "source": groups["data"].get("source"),
+        "registered_at": registered_at(version),
+        "reproduced": compare.read(reproduced) if reproduced else None,
+    }
+
+
+def _line(summary: dict[str, Any]) -> list[Any]:
+    commit = summary["sealed_commit"]
+    return [
+        *(summary["version"], summary["aliases"], commit[:_SEALED] if commit else "-"),
+        *(summary[name] for name in ("accuracy", "elbo_nats", "active_units", "source")),
+        summary["registered_at"][:16].replace("T", " "),
+        "yes" if summary["reproduced"] else "-",
+    ]
+
+
+def _settings(version: "Version") -> dict[str, Any] | None:
+    """None, with the reason on stderr, where what is stored cannot be read or believed."""
+    from latentops.registry import compare
+
+    try:
+        return compare.settings(version)
+    except StoreError as error:
+        tables.note(f"note: settings are not shown. {error}")
+        return None
+
+
+def _reference(text: str, name: str | None) -> "Reference":
+    from latentops.registry.reference import Reference
+
+    if "@" in text or "/" in text:
+        return project.reference(text)
+    model = project.model(name)
+    return Reference(model, int(text)) if text.isdecimal() else Reference(model, alias=text)
+
+
+def _title(version: "Version") -> str:
+    """1 @champion"""
+    return " ".join([str(version.number), *(f"@{alias}" for alias in version.aliases)])
+
+
+def _difference(row: Any) -> dict[str, Any]:
+    kept = ("subject", "name", "first", "second", "differs", "change")
+    return {name: getattr(row, name) for name in kept}

@@ -1,0 +1,411 @@
+"""The registry's commands: what they print, as text and JSON, and their exit statuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from light_registry import BAD, COMMIT, GOOD, champion, light, scorer, seal
+from tiny_model import write_project, write_scores
+
+from latentops import config, store
+from latentops.cli import registry as commands
+from latentops.cli.main import cli
+from latentops.errors import IntegrityError, RefusedError, StoreError
+from latentops.registry import candidate
+from latentops.registry.register import register
+
+__all__ = ["light"]  # a fixture
+PARAMS = """\
+evaluate: {seed: 0}
+registry: {name: tiny, at_least: {accuracy: 0.5}, max_loss: {}}
+"""
+MAIN = "from latentops.cli.main import main; main()"
+
+
+@pytest.fixture
+def two(light: Path) -> Path:
+    """Versions 1 (champion) and 2 (challenger) of tiny."""
+    config.PARAMS.write_text(PARAMS)
+    for seed, elbo_nats in enumerate((-80.0, -79.0)):
+        write_project(Path(), seed=seed)
+        write_scores(Path(), elbo_nats=elbo_nats)
+        register("tiny", candidate.read())
+    return light
+
+
+def run(*arguments: str, status: int = 0) -> Result:
+    found = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert found.exit_code == status, found.output
+    return found
+
+
+def printed(*arguments: str, status: int = 0) -> Any:
+    """The JSON on stdout, which nothing else shares."""
+    return json.loads(run(*arguments, "--json", status=status).stdout)
+
+
+def error_of(*arguments: str) -> BaseException:
+    found = CliRunner().invoke(cli, arguments)
+    assert found.exception is not None, found.output
+    return found.exception
+
+
+def status_of(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Of the program itself, in which errors become exit statuses."""
+    return subprocess.run([sys.executable, "-c", MAIN, *arguments], capture_output=True, text=True)
+
+
+def scores_are(monkeypatch: pytest.MonkeyPatch, accuracy: float) -> None:
+    monkeypatch.setattr(commands, "_scored", scorer(accuracy))
+
+
+def weights_of(number: int) -> Path:
+    """Where the store keeps them."""
+    found = store.connect().client.get_model_version("tiny", str(number))
+    (file,) = Path("mlruns").rglob(
+        f"{found.source.removeprefix('models:/')}/**/weights.safetensors"
+    )
+    return file
+
+
+class TestWhichModel:
+    def test_that_of_params_yaml_if_none_is_named(self, two: Path) -> None:
+        assert printed("registry", "list") == printed("registry", "list", "tiny")
+
+    def test_an_unknown_one_is_answered_with_those_there_are(self, two: Path) -> None:
+        write_project(Path(), seed=5)
+        register("other", candidate.read())
+        for command in ("list", "show", "seal", "promote", "rollback", "audit"):
+            error = error_of("registry", command, "tinny")
+            assert isinstance(error, StoreError)
+            assert "No model is registered as 'tinny'. There are: other, tiny." in str(error)
+
+    @pytest.mark.parametrize("command", ["seal", "promote"])
+    def test_a_version_without_its_model_is_wrong_usage(self, two: Path, command: str) -> None:
+        said = run("registry", command, "2", status=2).stderr
+        assert f"`cli registry {command} tiny 2`" in said
+
+    @pytest.mark.parametrize("asked", ["tiny@nobody", "tiny/9"])
+    def test_an_unknown_alias_or_version_is_answered_with_those_there_are(
+        self, two: Path, asked: str
+    ) -> None:
+        for command in (("registry", "show"), ("lineage",), ("card",)):
+            error = error_of(*command, asked)
+            assert isinstance(error, StoreError)
+            assert "There are: 1 @champion, 2 @challenger." in str(error)
+
+    @pytest.mark.parametrize("name", ["x' or '1'='1", "../tiny", "tiny;ls", "tiny\n"])
+    def test_a_name_with_tricks_is_one_line(self, two: Path, name: str) -> None:
+        for command in (("registry", "list"), ("registry", "verify"), ("lineage",)):
+            error = error_of(*command, name)
+            assert isinstance(error, StoreError)
+            assert "\n" not in str(error)
+
+
+class TestList:
+    def test_newest_first_with_scores_and_standing(self, two: Path) -> None:
+        newest, oldest = printed("registry", "list")
+        assert list(newest) == [
+            "version",
+            "aliases",
+            "sealed_commit",
+            "accuracy",
+            "elbo_nats",
+            "active_units",
+            "source",
+            "registered_at",
+            "reproduced",
+        ]
+        assert (newest["version"], newest["aliases"]) == (2, ["challenger"])
+        assert (newest["elbo_nats"], newest["active_units"]) == (-79.0, 3)
+        assert newest["accuracy"] is None
+        assert newest["sealed_commit"] is None
+        assert newest["registered_at"].endswith("+00:00")
+        assert (oldest["version"], oldest["aliases"]) == (1, ["champion"])
+        seal(1)
+        assert printed("registry", "list")[1]["sealed_commit"] == COMMIT
+
+    def test_as_text_it_fits_a_page(self, two: Path) -> None:
+        seal(1)
+        head, second, first = run("registry", "list").stdout.splitlines()
+        assert head.split()[:5] == ["version", "aliases", "sealed", "accuracy", "elbo_nats"]
+        assert second.split()[:3] == ["2", "challenger", "-"]
+        assert first.split()[:3] == ["1", "champion", "ccccccc"]
+        assert max(map(len, (head, second, first))) <= 105
+
+
+class TestShow:
+    def test_everything_by_subject(self, two: Path) -> None:
+        told = printed("registry", "show", "tiny/2")
+        assert (told["name"], told["version"], told["aliases"]) == ("tiny", 2, ["challenger"])
+        assert told["settings"]["train.epochs"] == 1
+        assert told["scores"] == {"active_units": 3, "elbo_nats": -79.0}
+        assert told["data"]["source"] == "tiny-texts"
+        assert len(told["data"]["data_md5"]["data/train.safetensors"]) == 32
+        assert len(told["weights"]["weights_sha256"]) == 64
+        tags = store.connect().client.get_model_version("tiny", "2").tags
+        shown = {name for told_of in told.values() if isinstance(told_of, dict) for name in told_of}
+        assert set(tags) <= shown
+
+    def test_the_champion_if_none_is_named(self, two: Path) -> None:
+        assert printed("registry", "show")["version"] == 1
+        assert run("registry", "show").stdout.startswith("version 1 of tiny\n")
+
+    def test_what_a_tag_holds_cannot_drive_the_terminal(self, two: Path) -> None:
+        client = store.connect().client
+        client.set_model_version_tag("tiny", "1", "note", "a\x1b]0;b\nc")
+        client.set_model_version_tag("tiny", "1", "verdict", "| a |\n| \x1b[2J |")
+        said = run("registry", "show").stdout
+        assert "\x1b" not in said
+        assert "| a |\n" in said
+
+    def test_scores_that_are_no_numbers_are_still_json(self, two: Path) -> None:
+        client = store.connect().client
+        client.set_model_version_tag("tiny", "1", "elbo_nats", "nan")
+        assert printed("registry", "show")["scores"]["elbo_nats"] == "nan"
+        assert printed("registry", "list")[1]["elbo_nats"] == "nan"
+
+    def test_a_version_whose_settings_were_changed_is_shown_without_them(self, two: Path) -> None:
+        (weights_of(1).parent / "settings.json").write_text("{}")
+        found = run("registry", "show", "--json")
+        assert json.loads(found.stdout)["settings"] is None
+        assert "settings.json of version 1 of tiny is not what was registered" in found.stderr
+
+
+class TestDiff:
+    def test_only_what_differs(self, two: Path) -> None:
+        found = {
+            (row["subject"], row["name"]): row for row in printed("registry", "diff", "1", "2")
+        }
+        assert found["scores", "elbo_nats"] == {
+            "subject": "scores",
+            "name": "elbo_nats",
+            "first": -80.0,
+            "second": -79.0,
+            "differs": True,
+            "change": 1.0,
+        }
+        assert ("weights", "weights_sha256") in found
+        assert not [subject for subject, _ in found if subject in ("data", "settings")]
+        everything = printed("registry", "diff", "1", "2", "--all")
+        assert len(everything) > len(found)
+        assert [row for row in everything if row["differs"]] == list(found.values())
+
+    def test_settings_are_those_stored_with_each(self, two: Path) -> None:
+        settings = Path("model/settings.json")
+        settings.write_text(settings.read_text().replace('"epochs": 1', '"epochs": 2'))
+        register("tiny", candidate.read())
+        rows = printed("registry", "diff", "champion", "tiny/3")
+        (row,) = [row for row in rows if row["subject"] == "settings"]
+        assert (row["name"], row["first"], row["second"]) == ("train.epochs", 1, 2)
+
+    def test_as_text_versions_head_the_columns(self, two: Path) -> None:
+        head, *rows = run("registry", "diff", "1", "challenger").stdout.splitlines()
+        assert head.split() == ["subject", "name", "1", "@champion", "2", "@challenger", "change"]
+        assert any(row.split() == ["scores", "elbo_nats", "-80", "-79", "1"] for row in rows)
+
+    def test_a_version_does_not_differ_from_itself(self, two: Path) -> None:
+        assert run("registry", "diff", "1", "1").stdout == (
+            "version 1 of tiny and version 1 of tiny do not differ.\n"
+        )
+        assert printed("registry", "diff", "1", "1") == []
+
+
+class TestPromote:
+    def test_the_verdict_then_what_was_done(
+        self, two: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seal(2)
+        scores_are(monkeypatch, GOOD)
+        *table, empty, last = run("registry", "promote").stdout.splitlines()
+        assert table[0].split()[:2] == ["Score", "Rule"]
+        assert any("accuracy" in line for line in table)
+        assert empty == ""
+        assert last.startswith("promoted: version 2 of tiny: ")
+        assert champion() == 2
+        assert "accuracy" in printed("registry", "show")["verdict"]
+        again = run("registry", "promote")
+        assert again.stdout == "version 2 of tiny is the champion already\n"
+        assert printed("registry", "promote")["already"] is True
+
+    def test_a_refusal_is_status_3_and_moves_nothing(
+        self, two: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seal(2)
+        scores_are(monkeypatch, BAD)
+        last = run("registry", "promote", status=3).stdout.splitlines()[-1]
+        assert last.startswith("refused: version 2 of tiny: accuracy 0.1 < 0.5")
+        assert champion() == 1
+        told = printed("registry", "promote", "tiny", "2", status=3)
+        assert (told["promoted"], told["champion_before"], told["version"]) == (False, 1, 2)
+        assert told["reasons"] == ["accuracy 0.1 < 0.5 (registry.at_least)"]
+        assert {gate["rule"]: gate["passed"] for gate in told["gates"]} == {
+            "finite": True,
+            "sealed": True,
+            "collapse": True,
+            "at_least": False,
+        }
+        assert told["event"] == len(printed("registry", "audit"))
+
+    @pytest.mark.parametrize(
+        ("accuracy", "force", "status", "said"),
+        [
+            (GOOD, (), 0, "would be promoted: version 2"),
+            (BAD, (), 3, "would be refused: version 2"),
+            (BAD, ("--force",), 0, "would be promoted by force, against: version 2"),
+        ],
+    )
+    def test_a_dry_run_says_it_and_writes_nothing(
+        self,
+        two: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        accuracy: float,
+        force: tuple[str, ...],
+        status: int,
+        said: str,
+    ) -> None:
+        seal(2)
+        scores_are(monkeypatch, accuracy)
+        before = printed("registry", "audit")
+        found = run("registry", "promote", "--dry-run", *force, status=status)
+        assert found.stdout.splitlines()[-1].startswith(said)
+        assert printed("registry", "promote", "--dry-run", *force, status=status)["event"] is None
+        assert champion() == 1
+        assert printed("registry", "audit") == before
+
+    def test_an_unsealed_version_can_be_forced_and_that_is_written_down(
+        self, two: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scores_are(monkeypatch, GOOD)
+        assert "seal" in run("registry", "promote", status=3).stdout
+        run("registry", "promote", "--force", "--reason", "the other one is down")
+        assert champion() == 2
+        event = printed("registry", "audit")[-1]
+        assert event["forced"] is True
+        assert event["reason"].startswith("the other one is down")
+
+    def test_another_champion_than_expected_refuses(
+        self, two: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seal(2)
+        scores_are(monkeypatch, GOOD)
+        error = error_of("registry", "promote", "--expect", "2")
+        assert isinstance(error, RefusedError)
+        assert champion() == 1
+        run("registry", "promote", "--expect", "1")
+        assert champion() == 2
+
+
+class TestRollback:
+    def test_to_the_champion_before(self, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        seal(2)
+        scores_are(monkeypatch, GOOD)
+        run("registry", "promote")
+        assert run("registry", "rollback").stdout == "version 1 of tiny is the champion again\n"
+        assert champion() == 1
+        told = printed("registry", "rollback", "--to", "2", "--reason", "it was fine")
+        assert told == {"name": "tiny", "champion": 2}
+        assert printed("registry", "audit")[-1]["reason"] == "it was fine"
+
+    def test_to_one_that_was_changed_is_refused(
+        self, two: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seal(2)
+        scores_are(monkeypatch, GOOD)
+        run("registry", "promote")
+        file = weights_of(1)
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+        error = error_of("registry", "rollback")
+        assert isinstance(error, IntegrityError)
+        assert "weights.safetensors of version 1" in str(error)
+        assert champion() == 2
+
+
+class TestAudit:
+    def test_who_did_what_when_and_why(self, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        seal(2)
+        scores_are(monkeypatch, GOOD)
+        run("registry", "promote", "--reason", "it is better")
+        events = printed("registry", "audit")
+        assert [(event["kind"], event["version"]) for event in events] == [
+            ("registered", 1),
+            ("registered", 2),
+            ("sealed", 2),
+            ("promoted", 2),
+        ]
+        assert [event["number"] for event in events] == [1, 2, 3, 4]
+        assert events[3]["previous_sha256"] == events[2]["sha256"]
+        head, *rows = run("registry", "audit").stdout.splitlines()
+        assert head.split("  ")[0] == "number"
+        assert "1 -> 2" in rows[-1]
+        assert "it is better" in rows[-1]
+
+    def test_an_export_is_what_verify_compares_with(self, two: Path) -> None:
+        run("registry", "audit", "--export", "log.jsonl")
+        lines = Path("log.jsonl").read_text().splitlines()
+        assert [json.loads(line)["kind"] for line in lines] == ["registered", "registered"]
+        seal(2)
+        run("registry", "verify", "--against", "log.jsonl")
+        Path("log.jsonl").write_text("\n".join(lines).replace("the first", "a better one"))
+        assert (
+            "event 1 was altered"
+            in run("registry", "verify", "--against", "log.jsonl", status=4).stdout
+        )
+        Path("log.jsonl").write_text("not one\n")
+        assert "Line 1 of " in str(error_of("registry", "verify", "--against", "log.jsonl"))
+        assert "cannot be read" in str(error_of("registry", "verify", "--against", "none"))
+
+    def test_a_reader_that_leaves_early_is_no_error(self, two: Path) -> None:
+        script = f"{sys.executable} -c '{MAIN}' registry audit | true"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+        assert done.stderr == ""
+
+
+class TestVerify:
+    def test_what_is_whole_is_ok(self, two: Path) -> None:
+        told = printed("registry", "verify")
+        assert (told["name"], told["ok"], told["healed"]) == ("tiny", True, [])
+        assert {check["state"] for check in told["checks"]} == {"ok"}
+        assert all(
+            line.startswith("ok  ") for line in run("registry", "verify").stdout.splitlines()
+        )
+
+    @pytest.mark.parametrize("file", ["weights.safetensors", "vocabulary.json", "settings.json"])
+    def test_a_changed_file_is_named_and_status_4(self, two: Path, file: str) -> None:
+        path = weights_of(2).parent / file
+        path.write_bytes(path.read_bytes() + b" ")
+        said = run("registry", "verify", status=4).stdout
+        assert f"FAILED  version 2  {file} of version 2 of tiny is not" in said
+        assert printed("registry", "verify", status=4)["ok"] is False
+
+    def test_healing_brings_back_what_the_project_holds(self, two: Path) -> None:
+        weights_of(2).unlink()
+        run("registry", "verify", status=4)
+        said = run("registry", "verify", "--heal").stdout.splitlines()
+        assert said[0].startswith("healed: ")
+        assert printed("registry", "verify", "--heal")["healed"] == []
+
+
+class TestExitStatuses:
+    """Of the program; the other tests see the errors themselves."""
+
+    def test_each_of_them(self, two: Path) -> None:
+        for status, arguments in (
+            (0, ("registry", "list", "--json")),
+            (1, ("registry", "list", "other")),
+            (2, ("registry", "promote", "2")),
+            (3, ("registry", "promote", "--expect", "2", "--dry-run")),
+        ):
+            done = status_of(*arguments)
+            assert done.returncode == status, done.stderr
+            assert bool(done.stderr) == bool(status)
+            assert bool(done.stdout) == (not status)
+        weights_of(1).write_bytes(b"")
+        done = status_of("registry", "promote", "--force")
+        assert done.returncode == 4
+        assert "error: weights.safetensors of version 1 of tiny" in done.stderr
+        assert champion() == 1
