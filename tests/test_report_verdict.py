@@ -201,7 +201,8 @@ def test_strangers_that_could_not_be_measured_are_said_so():
     facts = samples.clear_no()
     section = answers.strangers(facts)
     assert text_of(section).startswith("Not measured. The data has no rows marked out of scope")
-    points = next(block for block in conclusion.verdict(facts) if isinstance(block, Points))
+    told = conclusion.verdict(facts.verdict, facts.evaluation.scores, facts.head, latent=8)
+    points = next(block for block in told if isinstance(block, Points))
     assert dict(points.lines)["Inputs never seen"].startswith("not measured.")
 
 

@@ -72,7 +72,11 @@ def files(*folders: str) -> set[str]:
 
 def run_statuses() -> list[str]:
     client = MlflowClient(f"sqlite:///{Path('mlruns/mlflow.db').absolute()}")
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    experiments = [
+        experiment.experiment_id
+        for experiment in client.search_experiments()
+        if not experiment.name.startswith("registry of ")  # whose runs are its log
+    ]
     return [run.info.status for run in client.search_runs(experiments)]
 
 

@@ -38,7 +38,10 @@ class Bag(nn.Module):
 
     def __init__(self, terms: int, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(terms, width).normal_(std=terms**-0.5))
+        weight = torch.empty(terms, width)
+        if not weight.is_meta:  # where weights follow, normal_ would load the whole compiler
+            weight.normal_(std=terms**-0.5)
+        self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, columns: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:

@@ -5,12 +5,12 @@ Every sentence is made from the numbers of `Verdict` alone, so that none says mo
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from latentops.classifier import HeadFile
 from latentops.report import judgement, numbers
 from latentops.report.document import Block, Lead, Points
-from latentops.report.facts import Facts
 from latentops.report.glossary import feature_title, signal_title, value_text
 from latentops.report.judgement import labels_text, outcome
-from latentops.verdict.results import Budget, Claim, Cost, Signal, Strangers
+from latentops.verdict.results import Budget, Claim, Cost, Signal, Strangers, Verdict
 
 QUESTION = "Does the VAE make better features here?"
 SETTINGS = {"own": "the rows out of scope", "held_out": "rows of classes left out"}
@@ -33,33 +33,31 @@ OUTCOMES = {"gain": "gains", "loss": "loses", "unclear": "no clear difference"}
 Claimed = Sequence[tuple[Budget, Claim]]  # in the order of the labels
 
 
-def verdict(facts: Facts) -> Iterable[Block]:
+def verdict(
+    found: Verdict, scores: Mapping[str, float], head: HeadFile, latent: int
+) -> Iterable[Block]:
     """The answer on features, then a line on cost and one on inputs never seen."""
-    found = facts.verdict
     claims = judgement.main_claims(found.budgets)
     if not claims:
-        yield _without_a_verdict(facts)
+        yield _without_a_verdict(found.reason, scores, latent)
         return
     yield lead(claims)
-    told = strangers(found.strangers, facts.head.refuse)
-    lines = [("Inputs never seen", f"{shipped(facts.evaluation.scores)}{told}")]
+    told = strangers(found.strangers, head.refuse)
+    lines = [("Inputs never seen", f"{shipped(scores)}{told}")]
     if found.cost:
         lines.insert(0, ("Cost", cost(found.cost, claims[-1][1])))
     yield Points(tuple(lines))
 
 
-def _without_a_verdict(facts: Facts) -> Lead:
+def _without_a_verdict(reason: str, scores: Mapping[str, float], latent: int) -> Lead:
     """What the model gives without labels, and what a verdict takes."""
-    found = facts.evaluation
-    size, used = len(found.active), int(found.active.sum())
-    scores = found.scores
     return Lead(
         QUESTION,
-        f"It cannot be said: {facts.verdict.reason}",
-        f"What the model gives all the same: a code of {size} numbers for each example, of which "
-        f"{used} are in use, and the cost of each example, on average {-scores['elbo_nats']:.1f} "
-        f"nats ({scores['rate_nats']:.1f} for its code, {scores['distortion_nats']:.1f} for what "
-        f"the code leaves open). {NEEDED}",
+        f"It cannot be said: {reason}",
+        f"What the model gives all the same: a code of {latent} numbers for each example, of which "
+        f"{int(scores['active_units'])} are in use, and the cost of each example, on average "
+        f"{-scores['elbo_nats']:.1f} nats ({scores['rate_nats']:.1f} for its code, "
+        f"{scores['distortion_nats']:.1f} for what the code leaves open). {NEEDED}",
     )
 
 

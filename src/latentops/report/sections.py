@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from latentops.evaluation.results import Dimension, Gallery, Neighbours
-from latentops.report import canvas, conclusion, images, origin, pictures
+from latentops.report import canvas, conclusion, images, measured, origin, pictures
 from latentops.report.document import (
     Block,
     Cell,
-    Noted,
     Picture,
     Section,
     Table,
@@ -17,7 +16,6 @@ from latentops.report.document import (
     Warned,
 )
 from latentops.report.facts import Facts
-from latentops.report.glossary import metric, value_text
 
 MOST_CONFUSIONS = 10
 LONGEST_TEXT = 240
@@ -30,7 +28,8 @@ SYNTHETIC = (
 def opening(facts: Facts) -> tuple[Block, ...]:
     """The verdict and what it is of: what a reader in a hurry takes away."""
     found = facts.evaluation
-    blocks: list[Block] = [*conclusion.verdict(facts)]
+    latent = len(found.active)
+    blocks: list[Block] = [*conclusion.verdict(facts.verdict, found.scores, facts.head, latent)]
     if found.collapse:
         blocks.append(Warned(found.collapse))
     blocks.append(Text(_what_it_is(facts)))
@@ -51,15 +50,8 @@ def _what_it_is(facts: Facts) -> str:
 
 def scores(facts: Facts) -> Section:
     """Every number of metrics/eval.json, each with what it means."""
-    rows = tuple(_score(name, value) for name, value in facts.evaluation.scores.items())
     note = Text("On the test split, which neither training nor the choice of the epoch has seen.")
-    return Section("Scores", (note, Table(("Score", "Value", "Unit"), rows, frozenset({1}))))
-
-
-def _score(name: str, value: float) -> tuple[Cell, ...]:
-    known = metric(name)
-    name_cell = Noted(known.title, known.meaning) if known.meaning else known.title
-    return name_cell, value_text(value, known.unit), known.unit_beside
+    return Section("Scores", (note, measured.table("Score", facts.evaluation.scores)))
 
 
 def seen_and_dreamt(facts: Facts) -> Section | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from latentops.classifier import Candidate, Detector, HeadFile
-from latentops.report import numbers
+from latentops.report import numbers, origin
 from latentops.report.document import Block, Cell, Command, Section, Table, Text
 from latentops.report.facts import Facts
 from latentops.report.glossary import CLASSIFIERS, feature_title, signal_title, value_text
@@ -26,17 +26,21 @@ def _without(head: HeadFile) -> str:
 
 
 def _blocks(head: HeadFile, chosen: Candidate) -> Iterable[Block]:
-    classifier = CLASSIFIERS[chosen.classifier]
     yield Text(
-        f"A {classifier} on {feature_title(chosen.features)}, for {len(head.classes):,} classes, "
-        "with a detector of inputs out of scope. Weights, vocabulary, classifier and threshold are "
-        "one version of the registered model. The champion labels a file of any size:"
+        f"A {origin.classifier(chosen, len(head.classes))}, with a detector of inputs out of "
+        "scope. Weights, vocabulary, classifier and threshold are one version of the registered "
+        "model. The champion labels a file of any size:"
     )
     yield Command(CALL)
     yield Text(
         "The output has a row for each input: label, probability, out_of_scope and its score. "
         "Another version is named before --input, as models:/name/3 or models:/name@challenger."
     )
+    yield from tables(head, chosen)
+
+
+def tables(head: HeadFile, chosen: Candidate) -> Iterable[Table]:
+    """Of the classifier, of its detector, and what was tried before it was chosen."""
     yield Table(("Of the classifier", "Value"), tuple(_facts(head, chosen)))
     if head.detector:
         yield _detector(head.detector, head.refuse)
