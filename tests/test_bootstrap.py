@@ -105,3 +105,70 @@ def test_where_no_row_is_wrong_the_rule_of_three_leaves_room_for_chance() -> Non
     assert bootstrap.interval(right_SVN) == pytest.approx((1.0, 1 - 3 / 47, 1.0))
     assert bootstrap.interval(~right_SVN) == pytest.approx((0.0, 0.0, 3 / 47))
     assert bootstrap.paired_difference(right_SVN, right_SVN) == pytest.approx((0, -3 / 47, 3 / 47))
+
+
+# Differences of means of real values
+
+
+def nats(rows: int, mean: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Skewed, as the ELBOs of documents of many lengths are."""
+    return mean - 20 * np.random.default_rng(seed).exponential(size=rows)
+
+
+def test_a_difference_of_means_has_the_normal_interval_of_the_rows_differences() -> None:
+    theirs = nats(2_000)
+    ours = theirs + np.random.default_rng(1).normal(0.3, 2.0, size=2_000)
+    mean, low, high = Bootstrap(rows=2_000, seed=0).mean_difference(ours, theirs)
+    gain = ours - theirs
+    half = 1.96 * gain.std() / math.sqrt(2_000)
+    assert mean == pytest.approx(gain.mean())
+    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.1 * half)
+
+
+def test_nine_intervals_of_ten_and_more_hold_the_true_difference_of_means() -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for seed in range(200):
+        gain = 1.0 + rng.gamma(2.0, 3.0, size=200) - 6.0  # of mean 1
+        found = Bootstrap(rows=200, seed=seed, draws=400).mean_difference(gain, np.zeros(200))
+        held += found.low <= 1.0 <= found.high
+    assert 0.90 <= held / 200 <= 0.99
+
+
+def test_what_differs_by_as_much_in_every_row_has_no_spread() -> None:
+    theirs = nats(500, mean=-900.0)
+    assert Bootstrap(rows=500, seed=0).mean_difference(theirs, theirs) == (0, 0, 0)
+    found = Bootstrap(rows=500, seed=0).mean_difference(theirs + 0.25, theirs)
+    assert found == pytest.approx((0.25, 0.25, 0.25), abs=1e-9)
+
+
+def test_differences_of_means_follow_shift_scale_and_sign() -> None:
+    ours, theirs = nats(300, seed=1), nats(300, seed=2)
+    bootstrap = Bootstrap(rows=300, seed=0)
+    mean, low, high = bootstrap.mean_difference(ours, theirs)
+    assert bootstrap.mean_difference(3 * ours + 5, 3 * theirs) == pytest.approx(
+        (3 * mean + 5, 3 * low + 5, 3 * high + 5)
+    )
+    assert bootstrap.mean_difference(theirs, ours) == pytest.approx((-mean, -high, -low))
+
+
+def test_a_small_difference_of_large_values_is_not_lost_to_rounding() -> None:
+    """float32 holds -1e6 to a sixteenth."""
+    theirs = np.full(100, -1e6)
+    ours = theirs + np.linspace(0, 2e-3, 100)
+    mean, low, high = Bootstrap(rows=100, seed=0).mean_difference(ours, theirs)
+    assert mean == pytest.approx(1e-3, rel=1e-3)
+    assert 0.8e-3 < low < mean < high < 1.2e-3
+
+
+def test_one_row_says_nothing_of_how_rows_vary() -> None:
+    found = Bootstrap(rows=1, seed=0).mean_difference(np.array([2.0]), np.array([1.5]))
+    assert found == (0.5, -math.inf, math.inf)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_no_number_gives_no_interval(wrong: float) -> None:
+    values = np.array([1.0, wrong, 3.0])
+    for ours, theirs in ((values, np.ones(3)), (np.ones(3), values), (values, values)):
+        found = Bootstrap(rows=3, seed=0).mean_difference(ours, theirs)
+        assert all(map(math.isnan, found))

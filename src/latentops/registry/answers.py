@@ -120,6 +120,8 @@ def require_readable(predictor: Predictor, test: CurrentTest, who: str) -> None:
     if predictor.vocabulary.terms != test.vocabulary.terms:
         terms, needed = len(predictor.vocabulary.terms), len(test.vocabulary.terms)
         raise _other_data(who, f"{terms} terms", f"counts of {needed} other terms and no texts")
+    if not isinstance(predictor.head, str) and "familiarity" in predictor.head.needs:
+        raise _other_data(who, "texts, in which it looks for unknown words", "no texts")
 
 
 def _other_data(who: str, reads: str, found: str) -> DataError:

@@ -216,10 +216,10 @@ def _notes(models: Sequence[_Model]) -> list[str]:
     test = models[0].test
     notes = [note for model in models for note in _notes_on(model)]
     if not _same_target(models):
-        ours, theirs = (sum(model.target[0].values()) for model in models)
+        ours, theirs = map(_told_target, models)
         notes.append(
-            f"The ELBO is of {ours} target words for the challenger and of {theirs} others for the "
-            "champion: ELBO, rate and distortion are not compared."
+            f"The ELBO of the challenger is of {ours}, that of the champion of {theirs}: ELBO, "
+            "rate and distortion are not compared."
         )
     if not len(test.in_scope_N):
         notes.append("No test row is in scope: there is no ELBO and no accuracy.")
@@ -230,6 +230,11 @@ def _notes(models: Sequence[_Model]) -> list[str]:
     if test.spec.kind == "counts" and not test.has_texts:
         notes.append("The data has no texts: the time is that of texts made of the counted words.")
     return notes
+
+
+def _told_target(model: _Model) -> str:
+    words, of = model.target
+    return f"the {of} of {words.total()} words that the decoder knows" if of else "pixels"
 
 
 def _notes_on(model: _Model) -> list[str]:

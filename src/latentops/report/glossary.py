@@ -230,4 +230,4 @@ def _bytes_text(value: float) -> str:
     for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if value >= size:
             return f"{value / size:.3g}{HARD_SPACE}{name}"
-    return f"{int(value)}{HARD_SPACE}bytes"
+    return f"{value:.0f}{HARD_SPACE}bytes"

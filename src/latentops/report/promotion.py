@@ -18,7 +18,7 @@ _MILLISECOND = 1e-3
 
 
 def table(gates: Sequence[Mapping[str, Any]]) -> Table:
-    """Of gates as JSON: `score`, `rule` and `passed`; `challenger`, `champion`, `limit` where known.
+    """Of gates as JSON: `score`, `rule`, `passed`; `challenger`, `champion`, `limit` where known.
 
     `difference` is a list: mean and, where an interval was drawn, its ends; above 0 the challenger
     is better. Numbers that are not finite may be text.
