@@ -20,7 +20,7 @@ from latentops import artifacts, config, inference, service
 from latentops.artifacts import Spec, Vocabulary
 from latentops.cli import models
 from latentops.cli.main import cli
-from latentops.errors import ArtifactError, SettingsError, StoreError, StudyError
+from latentops.errors import ArtifactError, IntegrityError, SettingsError, StoreError, StudyError
 from latentops.inference import Predictor
 from latentops.registry import candidate
 from latentops.registry.register import register
@@ -296,13 +296,33 @@ class TestServe:
         assert "\n" not in str(error)
         assert not served
 
-    @pytest.mark.parametrize("model", ["models:/tiny@nobody", "models:/none/1", "models:/tiny/9"])
-    def test_a_version_that_does_not_exist_is_one_line(
-        self, registered: Path, served: list[tuple[Path, str, int]], model: str
+    @pytest.mark.parametrize(
+        ("model", "there"),
+        [
+            ("models:/tiny@nobody", "There are: 1 @champion, 2 @challenger."),
+            ("models:/none/1", "There are: tiny."),
+            ("models:/tiny/9", "There are: 1 @champion, 2 @challenger."),
+        ],
+    )
+    def test_a_version_that_does_not_exist_is_answered_with_those_there_are(
+        self, registered: Path, served: list[tuple[Path, str, int]], model: str, there: str
     ) -> None:
-        error = error_of("serve", model)
-        assert isinstance(error, StoreError)
-        assert "\n" not in str(error)
+        file = str(registered / "in.csv")
+        Path(file).write_text("text\n")
+        for command in (("serve",), ("predict", "--input", file, "--output", "out.csv")):
+            error = error_of(*command, model)
+            assert isinstance(error, StoreError)
+            assert there in str(error)
+        assert not served
+
+    def test_a_model_that_was_changed_is_refused_with_the_file_named(
+        self, registered: Path, served: list[tuple[Path, str, int]]
+    ) -> None:
+        for file in registered.glob("mlruns/**/head.safetensors"):
+            file.write_bytes(file.read_bytes() + b" ")
+        error = error_of("serve")
+        assert isinstance(error, IntegrityError)
+        assert "head.safetensors of version 1 of tiny" in str(error)
         assert not served
 
 

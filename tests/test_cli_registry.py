@@ -3,20 +3,28 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import click
 import pytest
+import report_samples as samples
+import tiny_repository as repository
 from click.testing import CliRunner, Result
 from light_registry import BAD, COMMIT, GOOD, champion, light, scorer, seal
-from tiny_model import write_project, write_scores
+from tiny_model import COUNTS, head, write_project, write_scores
 
-from latentops import config, store
+from latentops import artifacts, config, store
 from latentops.cli import registry as commands
 from latentops.cli.main import cli
 from latentops.errors import IntegrityError, RefusedError, StoreError
 from latentops.registry import candidate
+from latentops.registry import reproduce as making
 from latentops.registry.register import register
+from latentops.registry.reproduce import Proof
+from latentops.report.card import CardFacts, files
 
 __all__ = ["light"]  # a fixture
 PARAMS = """\
@@ -409,3 +417,153 @@ class TestExitStatuses:
         assert done.returncode == 4
         assert "error: weights.safetensors of version 1 of tiny" in done.stderr
         assert champion() == 1
+
+
+@pytest.fixture
+def committed(light: Path) -> str:
+    """Version 1 of tiny in a git repository; the commit that holds its dvc.lock."""
+    params = {**repository.PARAMS, "registry": {"name": "tiny"}, "evaluate": {"seed": 0}}
+    repository.repro(light, params=params)
+    (light / ".gitignore").write_text(repository.IGNORED)
+    repository.git(light, "init", "--quiet", "--initial-branch=main")
+    commit = repository.commit(light)
+    register("tiny", candidate.read())
+    return commit
+
+
+class TestSeal:
+    def test_the_commit_that_makes_the_version(self, committed: str) -> None:
+        said = run("registry", "seal").stdout
+        assert said == f"version 1 of tiny is sealed by commit {committed}\n"
+        assert printed("registry", "seal", "tiny", "1") == {
+            "name": "tiny",
+            "version": 1,
+            "sealed_commit": committed,
+        }
+        assert [event["kind"] for event in printed("registry", "audit")] == ["registered", "sealed"]
+
+    def test_another_commit_refuses(self, committed: str) -> None:
+        Path("src/train.py").write_text("# changed\n")
+        other = repository.commit(Path())
+        error = error_of("registry", "seal")
+        assert isinstance(error, RefusedError)
+        assert "src/train.py" in str(error)
+        assert printed("registry", "list")[0]["sealed_commit"] is None
+        run("registry", "seal", "--commit", f"{other}^")
+        assert printed("registry", "list")[0]["sealed_commit"] == committed
+
+
+class TestLineage:
+    def test_each_link_as_a_line(self, committed: str) -> None:
+        run("registry", "seal")
+        title, empty, *links = run("lineage", "tiny@champion").stdout.splitlines()
+        assert (title, empty) == ("version 1 of tiny", "")
+        marks = [link.split("  ")[0] for link in links if not link.startswith(" ")]
+        assert set(marks) == {"ok", "absent"}
+        assert any(line.split()[:3] == ["ok", "git", "commit"] for line in links)
+
+    def test_a_broken_link_is_status_4_in_every_form(self, committed: str) -> None:
+        run("registry", "seal")
+        store.connect().client.set_model_version_tag("tiny", "1", "settings_sha256", "0" * 64)
+        told = printed("lineage", status=4)
+        assert (told["name"], told["version"], told["ok"]) == ("tiny", 1, False)
+        states = {check["name"]: check["state"] for check in told["checks"]}
+        assert states["settings"] == "failed"
+        assert states["weights hash"] == "ok"
+        assert json.loads(run("lineage", "--format", "json", status=4).stdout) == told
+        assert "FAILED  settings" in run("lineage", status=4).stdout
+        assert run("lineage", "--format", "mermaid", status=4).stdout.startswith("flowchart TD\n")
+        drawn = ElementTree.fromstring(run("lineage", "--format", "svg", status=4).stdout)
+        assert drawn.tag.endswith("svg")
+        assert "failed" in "".join(drawn.itertext())
+
+
+class TestCard:
+    @pytest.fixture
+    def carded(self, light: Path) -> Path:
+        config.PARAMS.write_text(PARAMS)
+        write_project(light)
+        facts = CardFacts(
+            name="tiny",
+            spec=COUNTS,
+            settings=artifacts.read_json(artifacts.MODEL_SETTINGS),
+            data={},
+            scores=samples.digits().evaluation.scores | {"weights_bytes": 1000.0},
+            verdict=samples.digits().verdict,
+            head=head(COUNTS).head,
+            min_active_units=2,
+            lineage=candidate.read().tags(),
+        )
+        register("tiny", replace(candidate.read(), card=files(facts)))
+        return light
+
+    def test_is_markdown_with_where_the_version_stands_today(self, carded: Path) -> None:
+        before = run("card").stdout
+        assert before.startswith("# Model card: tiny\n")
+        assert "by no commit: it cannot be promoted" in before
+        seal(1)
+        assert f"by commit {COMMIT}" in run("card", "tiny/1").stdout
+        assert printed("card")["spec"]["source"] == "tiny-texts"
+
+    def test_the_page_is_written_whole_where_the_person_is(
+        self, carded: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened: list[str] = []
+        monkeypatch.setattr(click, "launch", opened.append)
+        Path("below").mkdir()
+        monkeypatch.chdir("below")
+        found = run("card", "--html", "card.html", "--open")
+        page = carded / "below/card.html"
+        assert found.stdout == ""
+        assert found.stderr == f"{page}\n"
+        assert page.read_text().startswith("<!doctype html>")
+        run("card", "--open")
+        assert opened[0] == str(page)
+        assert Path(opened[1]).read_text() == page.read_text()
+
+    def test_a_version_without_one_says_how_to_get_it(self, two: Path) -> None:
+        assert "registered without a card" in str(error_of("card"))
+
+
+class TestReproduce:
+    @pytest.fixture
+    def proof(self, monkeypatch: pytest.MonkeyPatch) -> Proof:
+        """What making it again comes to."""
+        proof = Proof(commit=COMMIT, weights="same", cpu="a", torch="2", passed=True, seconds=1.0)
+        monkeypatch.setattr(making, "reproduce", lambda version: proof)
+        return proof
+
+    def test_what_was_made_is_the_version(self, two: Path, proof: Proof) -> None:
+        said = run("reproduce", "tiny/2").stdout
+        assert said == f"version 2 of tiny: made again bit for bit from commit {COMMIT[:12]}\n"
+        told = printed("reproduce")
+        assert told == {"name": "tiny", "version": 1, **proof.model_dump(mode="json")}
+
+    def test_what_is_another_is_status_4(
+        self, two: Path, proof: Proof, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = proof.model_copy(update={"weights": "different", "passed": False})
+        monkeypatch.setattr(making, "reproduce", lambda version: other)
+        assert "other weights" in run("reproduce", status=4).stdout
+        assert printed("reproduce", status=4)["passed"] is False
+
+    def test_what_is_not_sealed_cannot_be_made_again(self, two: Path) -> None:
+        assert isinstance(error_of("reproduce"), RefusedError)
+
+    @pytest.mark.parametrize(
+        ("weights", "passed", "word"),
+        [("same", True, "exactly"), ("different", True, "nearly"), ("different", False, "FAILED")],
+    )
+    def test_the_list_says_whether_it_could(
+        self, two: Path, proof: Proof, weights: str, passed: bool, word: str
+    ) -> None:
+        told = proof.model_copy(update={"weights": weights, "passed": passed})
+        client = store.connect().client
+        client.set_model_version_tag("tiny", "1", "reproduced", told.model_dump_json())
+        assert [line.split()[-1] for line in run("registry", "list").stdout.splitlines()] == [
+            "reproduced",
+            "-",
+            word,
+        ]
+        assert printed("registry", "list")[1]["reproduced"]["passed"] is passed
+        assert printed("registry", "show", "tiny/1")["reproduced"]["weights"] == weights

@@ -33,9 +33,10 @@ _reference = click.argument("reference", required=False)
 )
 @tables.as_json_option
 def lineage(reference: str | None, form: str, as_json: bool) -> None:
-    """What made a version, each link checked: NAME, NAME@alias or NAME/3; the champion if left out.
+    """What made a version, each link checked.
 
-    Exit status 4 where a link is broken. What is absent was deleted, or never was: no failure.
+    REFERENCE is NAME, NAME@alias or NAME/3; the champion if left out. Exit status 4 where a link
+    is broken. What is absent was deleted, or never was: no failure.
     """
     asked = project.reference(reference)
     from latentops.registry import trace
@@ -67,9 +68,10 @@ def lineage(reference: str | None, form: str, as_json: bool) -> None:
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
 @tables.as_json_option
 def card(reference: str | None, html: Path | None, opened: bool, as_json: bool) -> None:
-    """The model card of a version, named as in `lineage`, as Markdown.
+    """The model card of a version, as Markdown.
 
     What it is for, what it can do and cannot, its data, scores and lineage, and where it stands.
+    REFERENCE is as in `lineage`.
     """
     target = html.absolute() if html else None  # before the project is entered
     asked = project.reference(reference)
@@ -97,9 +99,38 @@ def card(reference: str | None, html: Path | None, opened: bool, as_json: bool) 
 
 
 @click.command()
+@_reference
+@tables.as_json_option
+def reproduce(reference: str | None, as_json: bool) -> None:
+    """Make a version again from its commit, and compare.
+
+    It is checked out elsewhere, with the data from DVC's cache or remote, trained and scored there;
+    the proof is kept on the version. REFERENCE is as in `lineage`. Exit status 3 where the version
+    is not sealed, 4 where what comes out is not the version.
+    """
+    asked = project.reference(reference)
+    from latentops.registry import reproduce as making
+    from latentops.registry import versions as registered
+
+    version = registered.find(asked)
+    tables.note(f"making {version} again elsewhere; this takes as long as training ...")
+    proof = making.reproduce(version)
+    if as_json:
+        named = {"name": version.name, "version": version.number}
+        tables.as_json({**named, **proof.model_dump(mode="json")})
+    else:
+        click.echo(f"{version}: {proof}")
+    if not proof.passed:
+        sys.exit(CHECK_FAILED)
+
+
+@click.command()
 @tables.as_json_option
 def relocate(as_json: bool) -> None:
-    """Have the store's records lead to this folder again, after the project was moved or copied."""
+    """Lead the store's records to this folder.
+
+    For a project that was moved or copied.
+    """
     project.enter()
     from latentops import store
 

@@ -29,6 +29,7 @@ for _command in (
     registry.registry,
     lineage.lineage,
     lineage.card,
+    lineage.reproduce,
     lineage.relocate,
     models.serve,
     models.predict,

@@ -32,9 +32,10 @@ def _port(default: int) -> Callable[[Any], Any]:
 @_host
 @_port(8000)
 def serve(model: str | None, host: str, port: int) -> None:
-    """Answer HTTP requests with MODEL: a model folder, models:/name@alias or models:/name/version.
+    """Answer HTTP requests with a model.
 
-    Without MODEL it is the champion of the name in params.yaml.
+    MODEL is a model folder, models:/name@alias or models:/name/version; the champion of the name
+    in params.yaml if left out.
     """
     from latentops import service
 
@@ -85,12 +86,12 @@ def predict(
     text_column: str,
     rows_at_once: int,
 ) -> None:
-    """Put a file of any size through MODEL, which is named as in `serve`.
+    """Put a file of any size through a model.
 
-    The output has every row of the input in order, its own columns first (of images the row's
-    number) and then the answer's: label, probability, out_of_scope and out_of_scope_score, or z0,
-    z1, ..., or elbo_nats. A row without a text gets an empty answer. The output is written whole
-    or not at all.
+    MODEL is as in `serve`. The output has every row of the input in order, its own columns first
+    (of images the row's number) and then the answer's: label, probability, out_of_scope and
+    out_of_scope_score, or z0, z1, ..., or elbo_nats. A row without a text gets an empty answer. The
+    output is written whole or not at all.
     """
     from latentops.scoring import run
 
@@ -146,13 +147,13 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _model_folder(model: str | None) -> Path:
+    """Of a registered model, checked against what was registered; a folder as it is named."""
     if model and not model.startswith("models:/"):
         return _own_folder(Path(model))
-    uri = model or f"models:/{project.policy().name}@champion"
-    project.enter()
-    from latentops.registry import fetch
+    asked = project.reference(model)
+    from latentops.registry import fetch, versions
 
-    return fetch.model_folder(uri)
+    return fetch.folder(versions.find(asked))
 
 
 def _own_folder(folder: Path) -> Path:

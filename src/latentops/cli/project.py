@@ -60,9 +60,7 @@ def reference(given: str | None) -> "Reference":
     """NAME, NAME@alias or NAME/3 of a registered model; that of params.yaml if left out."""
     from latentops.registry import reference as references
 
-    if given is None:
-        return references.Reference(model(None))
-    asked = references.parse(given)
+    asked = references.parse(given or policy().name)
     model(asked.name)
     return asked
 

@@ -24,7 +24,7 @@ _reason = click.option("--reason", default="", metavar="TEXT", help="Written int
 
 @click.group()
 def registry() -> None:
-    """Versions of a registered model: which is the champion, why, and who said so.
+    """The versions of a model, and its champion.
 
     NAME is the registered model; where it is left out, that of params.yaml.
     """
@@ -42,9 +42,10 @@ for _command in (versions.list_, versions.show, versions.diff):
 )
 @tables.as_json_option
 def seal(name: str | None, version: int | None, rev: str, as_json: bool) -> None:
-    """Tie VERSION, or the challenger, to the git commit that makes it.
+    """Tie a version to the git commit that makes it.
 
-    Exit status 3 where that commit makes another model; it says what to commit.
+    It is VERSION, or the challenger. Exit status 3 where that commit makes another model; it says
+    what to commit.
     """
     policy, model = project.policy(), project.model(name)
     from latentops.registry import seal as sealing
@@ -77,10 +78,10 @@ def promote(
     reason: str,
     as_json: bool,
 ) -> None:
-    """Make VERSION, or the challenger, the champion if the gates of params.yaml let it.
+    """Make a version the champion, if the gates allow it.
 
-    It and the champion are scored side by side on the test split of the project. Exit status 3
-    where a gate refuses or somebody else was first: nothing is moved.
+    It is VERSION, or the challenger. It and the champion are scored side by side on the test split
+    of the project. Exit status 3 where a gate refuses or somebody else was first: nothing is moved.
     """
     policy, model = project.policy(), project.model(name)
     from latentops.registry import promotion
@@ -114,7 +115,10 @@ def promote(
 @_reason
 @tables.as_json_option
 def rollback(name: str | None, to: int | None, reason: str, as_json: bool) -> None:
-    """Make the champion before this one the champion again; its stored files are checked first."""
+    """Make the champion before it the champion again.
+
+    Its stored files are checked first; exit status 4 where they are not what was registered.
+    """
     policy, model = project.policy(), project.model(name)
     from latentops.registry import promotion
 
@@ -136,7 +140,7 @@ def rollback(name: str | None, to: int | None, reason: str, as_json: bool) -> No
 )
 @tables.as_json_option
 def audit(name: str | None, export: Path | None, as_json: bool) -> None:
-    """What happened to the model, oldest first: when, by whom, to which version, and why."""
+    """What happened to it, when, by whom and why."""
     target = export.absolute() if export else None  # before the project is entered
     model = project.model(name)
     from latentops import artifacts
@@ -166,7 +170,7 @@ def audit(name: str | None, export: Path | None, as_json: bool) -> None:
 )
 @tables.as_json_option
 def verify(name: str | None, heal: bool, against: Path | None, as_json: bool) -> None:
-    """Check the log, the champion and the stored files of every version.
+    """Check the log, the champion and all stored files.
 
     Exit status 4 where a check fails; it names the first event that was altered, deleted or
     inserted, and the files that are not what was registered.

@@ -19,7 +19,7 @@ _SEALED = 7  # characters of a commit, as git shortens it
 @click.argument("name", required=False)
 @tables.as_json_option
 def list_(name: str | None, as_json: bool) -> None:
-    """The versions of NAME, newest first; that of params.yaml if left out."""
+    """The versions of NAME, newest first."""
     model = project.model(name)
     from latentops.registry import versions
 
@@ -35,7 +35,10 @@ def list_(name: str | None, as_json: bool) -> None:
 @click.argument("reference", required=False)
 @tables.as_json_option
 def show(reference: str | None, as_json: bool) -> None:
-    """Everything that one version says: NAME, NAME@alias or NAME/3, the champion if left out."""
+    """Everything that one version says.
+
+    REFERENCE is NAME, NAME@alias or NAME/3; the champion if left out.
+    """
     asked = project.reference(reference)
     from latentops.registry import compare, versions
 
@@ -67,7 +70,10 @@ def show(reference: str | None, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="What is the same, too.")
 @tables.as_json_option
 def diff(first: str, second: str, name: str | None, everything: bool, as_json: bool) -> None:
-    """What differs between V1 and V2: a number, an alias, NAME@alias or NAME/3."""
+    """What differs between two versions.
+
+    Each is a number, an alias, NAME@alias or NAME/3.
+    """
     asked = [_reference(text, name) for text in (first, second)]
     from latentops.registry import compare, versions
 
@@ -111,8 +117,17 @@ def _line(summary: dict[str, Any]) -> list[Any]:
         *(summary["version"], summary["aliases"], commit[:_SEALED] if commit else "-"),
         *(summary[name] for name in ("accuracy", "elbo_nats", "active_units", "source")),
         summary["registered_at"][:16].replace("T", " "),
-        "yes" if summary["reproduced"] else "-",
+        _proof(summary["reproduced"]),
     ]
+
+
+def _proof(reproduced: dict[str, Any] | None) -> str:
+    """In a word, whether the version could be made again."""
+    if not reproduced:
+        return "-"
+    if not reproduced.get("passed"):
+        return "FAILED"
+    return "exactly" if reproduced.get("weights") == "same" else "nearly"
 
 
 def _settings(version: "Version") -> dict[str, Any] | None:
