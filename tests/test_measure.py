@@ -13,7 +13,7 @@ import pytest
 import tiny_splits
 from tiny_splits import Sample
 
-from latentops import artifacts, build, classifier
+from latentops import artifacts, build, classifier, portion
 from latentops.artifacts import Spec, Split, Vocabulary
 from latentops.classifier import Classifier, Detector, HeadFile, Rounded, Weighed
 from latentops.data import vocabulary as counting
@@ -598,6 +598,7 @@ def test_few_hundred_rows_are_timed_however_many_there_are(
 
 
 def test_rows_are_read_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers.ROWS_IN_MEMORY % portion.ROWS_AT_ONCE == 0
     few(["play"] * 600, ["play"] * 600, strangers=0)
     sizes = []
     count = counting.count
@@ -610,7 +611,6 @@ def test_rows_are_read_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "count", counted)
     pair(model("ours"), None, SEED)
     assert sizes[:3] == [256, 256, 88]
-    assert answers.ROWS_IN_MEMORY % 256 == 0
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
