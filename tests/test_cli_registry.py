@@ -9,17 +9,20 @@ from typing import Any
 from xml.etree import ElementTree
 
 import click
+import numpy as np
+import pandas as pd
 import pytest
 import report_samples as samples
 import tiny_repository as repository
 from click.testing import CliRunner, Result
 from light_registry import BAD, COMMIT, GOOD, champion, light, scorer, seal
-from tiny_model import COUNTS, head, write_project, write_scores
+from tiny_model import COUNTS, TEXTS, head, write_project, write_scores
 
 from latentops import artifacts, config, store
 from latentops.cli import registry as commands
 from latentops.cli.main import cli
 from latentops.errors import IntegrityError, RefusedError, StoreError
+from latentops.inference import Predictor
 from latentops.registry import candidate
 from latentops.registry import reproduce as making
 from latentops.registry.register import register
@@ -158,6 +161,8 @@ class TestShow:
         tags = store.connect().client.get_model_version("tiny", "2").tags
         shown = {name for told_of in told.values() if isinstance(told_of, dict) for name in told_of}
         assert set(tags) <= shown
+        text = run("registry", "show", "tiny/2").stdout
+        assert tags["weights_sha256"] in text
 
     def test_the_champion_if_none_is_named(self, two: Path) -> None:
         assert printed("registry", "show")["version"] == 1
@@ -231,11 +236,11 @@ class TestPromote:
         scores_are(monkeypatch, GOOD)
         *table, empty, last = run("registry", "promote").stdout.splitlines()
         assert table[0].split()[:2] == ["Score", "Rule"]
-        assert any("accuracy" in line for line in table)
+        assert any(line.startswith("Accuracy") for line in table)
         assert empty == ""
         assert last.startswith("promoted: version 2 of tiny: ")
         assert champion() == 2
-        assert "accuracy" in printed("registry", "show")["verdict"]
+        assert "| Accuracy |" in printed("registry", "show")["verdict"]
         again = run("registry", "promote")
         assert again.stdout == "version 2 of tiny is the champion already\n"
         assert printed("registry", "promote")["already"] is True
@@ -306,6 +311,23 @@ class TestPromote:
         assert champion() == 1
         run("registry", "promote", "--expect", "1")
         assert champion() == 2
+
+    def test_it_is_the_projects_test_split_that_both_are_scored_on(self, two: Path) -> None:
+        seal(2)
+        table = pd.DataFrame({"text": TEXTS, "label": ["light", "music", "music"]})
+        artifacts.write_table(table, artifacts.table_path("test"))
+        arrays = {"y": np.array([0, 1, 1]), "in_scope": np.ones(3, bool)}
+        artifacts.write_tensors(arrays, artifacts.tensors_path("test"))
+        found = run("registry", "promote", "--dry-run", "--json")
+        assert "scoring the challenger and the champion on the test split" in found.stderr
+        told = json.loads(found.stdout)
+        assert told["notes"]
+        assert all(f"note: {note}\n" in found.stderr for note in told["notes"])
+        (gate,) = [gate for gate in told["gates"] if gate["rule"] == "at_least"]
+        for number, side in enumerate(("champion", "challenger"), start=1):
+            answered = Predictor.from_folder(weights_of(number).parent).classify(TEXTS)
+            accuracy = (answered["label"] == table["label"]).mean()
+            assert gate[side] == pytest.approx(accuracy, abs=1e-5)
 
 
 class TestRollback:

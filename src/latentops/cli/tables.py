@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-SHORT = 12  # characters of a digest
+SHORT = 12  # characters of a digest in a column
 _DIGEST = re.compile("[0-9a-f]{32,64}")
 _GAP = "  "
 _LEAST_ROOM = 30  # for a last column that is wrapped
@@ -53,7 +53,7 @@ def columns(
     header: Sequence[str], rows: Iterable[Sequence[Any]], numeric: Collection[int] = ()
 ) -> None:
     """All of one width, numbers to the right; a screen that is too narrow wraps the last one."""
-    cells = [list(header), *([text(value) for value in row] for row in rows)]
+    cells = [list(header), *([_short(text(value)) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         *aligned, last = (
@@ -68,12 +68,14 @@ def facts(title: str, told: Mapping[str, Any]) -> None:
     click.echo(title)
     width = max(map(len, told), default=0)
     for name, value in told.items():
-        _line(f"{_GAP}{name.ljust(width)}{_GAP}", text(value))
+        _line(f"{_GAP}{name.ljust(width)}{_GAP}", text(value) or "-")
 
 
 def report_table(table: "Table") -> None:
-    """A table of a report, its marked rows in bold."""
+    """A table of a report, and below it what it says of itself."""
     columns(table.header, [[_cell(cell) for cell in row] for row in table.rows], table.numeric)
+    if table.caption:
+        _line("", table.caption)
 
 
 def checks(found: Sequence["Check"]) -> None:
@@ -93,20 +95,23 @@ def plain_checks(found: Sequence["Check"]) -> list[dict[str, str]]:
 
 
 def text(value: Any) -> str:
-    """On one line, a digest by its beginning."""
+    """On one line."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.5g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(text, value))
-    line = printable(" ".join(str(value).split()))
-    return line[:SHORT] if _DIGEST.fullmatch(line) else line
+    return printable(" ".join(str(value).split()))
 
 
 def printable(line: str) -> str:
     """Without what a terminal would obey."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+
+
+def _short(line: str) -> str:
+    return line[:SHORT] if _DIGEST.fullmatch(line) else line
 
 
 def _line(start: str, rest: str, shown: str | None = None) -> None:
