@@ -90,7 +90,7 @@ def pair(challenger: Path, champion: Path | None, seed: int) -> Pair:
     if champion is not None:
         models.append(_Model.of("champion", champion, test, seed))
     seconds = _seconds_per_example([model.predictor for model in models], test)
-    scores = [_scores(model) | timed for model, timed in zip(models, seconds, strict=True)]
+    scores = [_in_order(_scores(model) | s) for model, s in zip(models, seconds, strict=True)]
     return Pair(
         challenger=scores[0],
         champion=scores[1] if champion else None,
@@ -99,6 +99,10 @@ def pair(challenger: Path, champion: Path | None, seed: int) -> Pair:
         rows=len(test),
         test_md5=artifacts.md5(artifacts.tensors_path("test")),
     )
+
+
+def _in_order(scores: Mapping[str, float]) -> dict[str, float]:
+    return {name: scores[name] for name in SCORES if name in scores}
 
 
 def _scores(model: _Model) -> dict[str, float]:
