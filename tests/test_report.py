@@ -307,6 +307,22 @@ def test_facts_of_the_data_stand_by_split():
     assert section.blocks[1].text.startswith("1,234 rows were refused")
 
 
+def test_the_lineage_is_drawn_from_the_data_to_the_scores():
+    drawn, table = provenance.lineage(samples.digits()).blocks
+    assert isinstance(drawn, Graph)
+    assert [node.text for node in drawn.nodes] == [
+        "digits: 1,200 train, 297 valid, 300 test rows",
+        "mlp, 8 latent dimensions",
+        "sha256 abababababab…",
+        "linear SVM on pixels + VAE, for 10 classes",
+        "ELBO -40.2 nats",
+    ]
+    assert {node.state for node in drawn.nodes} == {"none"}
+    assert ("data_md5.train", "cd" * 16) in table.rows
+    without = provenance.lineage(samples.unlabelled()).blocks[0].nodes[3]
+    assert without.text == "none: the training rows of 'digits' have no labels."
+
+
 def test_everything_is_written_and_linked(tmp_path):
     facts = replace(samples.digits(), data_picture=pictures_of(composed("digits"))[0].png)
     written = tmp_path / "reports" / "report.html", tmp_path / "reports" / "report.md"

@@ -1,5 +1,6 @@
 """Every stage in one process on tiny data; and what each says of input that it cannot use."""
 
+import base64
 import errno
 import json
 import os
@@ -27,6 +28,7 @@ from latentops.errors import (
     exit_on_known_error,
 )
 from latentops.registry import fetch
+from latentops.report.card import CardFacts
 from latentops.stages import evaluate, head, prepare, register, repeat, train, verdict
 from latentops.verdict.results import Verdict
 
@@ -111,6 +113,18 @@ def test_the_version_answers_as_its_classifier_did(project: Path) -> None:
     answered = inference.Predictor.from_folder(model).classify(test["text"])
     right = (answered["label"] == test["label"]).mean()
     assert right == pytest.approx(artifacts.read_json(artifacts.EVAL_METRICS)["accuracy"])
+    told = artifacts.read_schema(CardFacts, model / "card.json")
+    valid = artifacts.read_table(artifacts.table_path("valid"))
+    assert told.examples
+    assert {each.text for each in told.examples} <= set(valid["text"]) - set(test["text"])
+    asked = inference.Predictor.from_folder(model).classify([each.text for each in told.examples])
+    assert [each.predicted for each in told.examples] == asked["label"].tolist()
+    assert [each.out_of_scope for each in told.examples] == asked["out_of_scope"].tolist()
+    assert [each.probability for each in told.examples] == pytest.approx(asked["probability"])
+    assert told.lineage["weights_sha256"] == artifacts.read_json(artifacts.RUN)["weights_sha256"]
+    assert "histogram" not in (model / "card.json").read_text()
+    for name in ("card.md", "card.html"):
+        assert "Model card: latentops-intents" in (model / name).read_text()
 
 
 CHINESE = {
@@ -150,13 +164,29 @@ def test_texts_without_labels_become_a_champion_that_does_not_classify(project: 
     assert "accuracy" not in artifacts.read_json(artifacts.EVAL_METRICS)
     reason = artifacts.read_json(artifacts.HEAD_FACTS)["reason"]
     assert artifacts.read_json(artifacts.VERDICT)["reason"]
-    predictor = inference.Predictor.from_folder(
-        fetch.model_folder("models:/latentops-intents@champion")
-    )
+    model = fetch.model_folder("models:/latentops-intents@champion")
+    predictor = inference.Predictor.from_folder(model)
+    told = artifacts.read_schema(CardFacts, model / "card.json")
+    assert [each.predicted for each in told.examples] == [""] * 5
+    assert all(each.words for each in told.examples)
     assert len(predictor.encode(["turn on the light"])) == 1
     with pytest.raises(DataError) as refused:
         predictor.classify(["turn on the light"])
     assert reason in str(refused.value)
+
+
+def test_images_become_a_champion_whose_card_shows_them(project: Path) -> None:
+    settings = yaml.safe_load((ROOT / "recipes/digits.yaml").read_text())
+    settings["train"] |= {"epochs": 1, "device": "cpu"}
+    settings["evaluate"] |= {"importance_samples": 2, "depth": "quick"}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    for stage in STAGES:
+        stage.main()
+    model = fetch.model_folder(f"models:/{settings['registry']['name']}@champion")
+    told = artifacts.read_schema(CardFacts, model / "card.json")
+    shown = Path("plots/evaluation/pictures/reconstructions.png").read_bytes()
+    assert (model / "reconstructions.png").read_bytes() == shown
+    assert (told.examples, base64.b64decode(told.picture)) == ((), shown)
 
 
 def test_the_same_seed_gives_the_same_weights_in_another_process(project: Path) -> None:

@@ -38,7 +38,20 @@ BY_OUTCOME = (
     "Of the validation split, never of test: right answers, a mistake and a text out of scope, "
     "where there are, each drawn by chance. They are not as frequent as they stand here."
 )
-_JSON_TAGS = ("data_md5", "model_md5", "files_sha256")
+# Of the version's tags, what identifies it; its other tags stand elsewhere in the card.
+IDENTITY = {
+    "lineage_key": "Lineage key",
+    "weights_sha256": "Weights, sha256",
+    "head_sha256": "Classifier, sha256",
+    "settings_sha256": "Settings, sha256",
+    "code_sha256": "Code, sha256",
+    "git_commit": "Git commit",
+    "dvc_lock_sha256": "dvc.lock, sha256",
+    "study": "Study",
+    "trial": "Trial",
+    "cpu": "Processor",
+    "torch": "PyTorch",
+}
 
 
 class Example(Schema):
@@ -54,7 +67,10 @@ class Example(Schema):
 
 
 class CardFacts(Schema):
-    """card.json: all that a card says of a version, as it was when it was registered."""
+    """card.json: all that a card says of a version, as it was when it was registered.
+
+    A field that is added later needs a default, or cards written before it cannot be read.
+    """
 
     name: str  # of the registered model
     spec: Spec
@@ -76,6 +92,12 @@ class CardFacts(Schema):
 def encoded(png: bytes) -> str:
     """A picture for the facts; one that is too large is left out."""
     return base64.b64encode(png).decode("ascii") if len(png) <= MOST_PICTURE_BYTES else ""
+
+
+def cut(text: str) -> str:
+    """A text for the facts: on one line, and of a long one its beginning."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}…"
 
 
 def files(facts: CardFacts) -> dict[str, bytes]:
@@ -234,7 +256,7 @@ def _answer(example: Example) -> tuple[Cell, ...]:
     known = example.label or ("none" if example.in_scope else "out of scope")
     said = Noted("out of scope", f"nearest: {example.predicted}")
     return (
-        _cut(example.text),
+        example.text,
         known,
         said if example.out_of_scope else example.predicted,
         numbers.percent(example.probability),
@@ -242,7 +264,7 @@ def _answer(example: Example) -> tuple[Cell, ...]:
 
 
 def _codes(examples: Iterable[Example]) -> Table:
-    rows = tuple((_cut(each.text), " ".join(each.words)) for each in examples)
+    rows = tuple((each.text, " ".join(each.words)) for each in examples)
     return Table(("Text", "Most probable words, given its code"), rows)
 
 
@@ -289,8 +311,10 @@ def _lineage(facts: CardFacts) -> Section:
     sha256 = tags.get("weights_sha256", "")
     rows = facts.data.get("rows", {})
     drawn = origin.chain(facts.spec, rows, facts.settings, sha256, facts.head, facts.scores)
-    listed = origin.listed("When it was registered", _read(tags))
-    return Section("Lineage", (drawn, Text(_commit(tags)), *listed))
+    known = {title: tags[name] for name, title in IDENTITY.items() if name in tags}
+    data_md5 = json.loads(tags.get("data_md5", "{}"))
+    digests = (*origin.listed("Identity", known), *origin.listed("md5 of the data", data_md5))
+    return Section("Lineage", (drawn, Text(_commit(tags)), *digests))
 
 
 def _commit(tags: Mapping[str, str]) -> str:
@@ -302,15 +326,5 @@ def _commit(tags: Mapping[str, str]) -> str:
     return f"It was registered on top of commit {commit[: origin.DIGEST]}{changed}."
 
 
-def _read(tags: Mapping[str, str]) -> dict[str, Any]:
-    """With the digests of each file as values of their own."""
-    return {name: json.loads(text) if name in _JSON_TAGS else text for name, text in tags.items()}
-
-
 def _png(facts: CardFacts) -> bytes:
     return base64.b64decode(facts.picture)
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}…"

@@ -9,7 +9,6 @@ from latentops.report.document import Block, Graph, Node, Table, Text
 from latentops.report.glossary import (
     CLASSIFIERS,
     feature_title,
-    metric,
     plain_text,
     value_text,
 )
@@ -141,8 +140,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 
 def _scores(scores: Mapping[str, float]) -> str:
-    shown = [(metric(name), scores[name]) for name in ("elbo_nats", "accuracy") if name in scores]
-    return ", ".join(
-        f"{known.title} {value_text(value, known.unit)} {known.unit_beside}".strip()
-        for known, value in shown
-    )
+    elbo = f"ELBO {value_text(scores['elbo_nats'], 'nats')} nats"
+    if "accuracy" not in scores:
+        return elbo
+    return f"{elbo}, accuracy {value_text(scores['accuracy'], 'share')}"
