@@ -88,7 +88,7 @@ BREAKS = [
     ),
     (
         ANSWERS,
-        "ROWS_IN_MEMORY = 16 * portion.ROWS_AT_ONCE",
+        "ROWS_IN_MEMORY = 4 * portion.ROWS_AT_ONCE",
         "ROWS_IN_MEMORY = 4000",
         IN_MEASURE + "test_rows_are_read_some_at_a_time",
     ),

@@ -24,7 +24,7 @@ from latentops.inference import Predictor
 from latentops.metrics import latent
 from latentops.portion import Portion, Prepared
 
-ROWS_IN_MEMORY = 16 * portion.ROWS_AT_ONCE  # a multiple, as elbo_terms asks
+ROWS_IN_MEMORY = 4 * portion.ROWS_AT_ONCE  # a multiple, as elbo_terms asks
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class CurrentTest:
     def raw(self, rows: np.ndarray) -> list[str] | np.ndarray:
         """As a person would give them; ready counts become texts again, of their words."""
         if self.spec.kind == "image":
-            return self.arrays["x"][rows]
+            return np.asarray(self.arrays["x"][rows])
         if self.has_texts:
             return [str(text) for text in self.table["text"].iloc[rows]]
         counts = self._ready_counts(rows)
@@ -162,7 +162,7 @@ class Answers:
 
     @property
     def elbo_N(self) -> np.ndarray:
-        return -(self.rate_N + self.distortion_N)
+        return np.asarray(-(self.rate_N + self.distortion_N))
 
 
 def answers(predictor: Predictor, test: CurrentTest, seed: int) -> Answers:
