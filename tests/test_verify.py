@@ -202,7 +202,8 @@ def test_a_champion_that_was_deleted_gives_way_to_the_one_before(
 
 def test_versions_of_other_means_get_a_log(light: Path, client: MlflowClient) -> None:
     made = register_seed(0)
-    client.delete_registered_model_tag(NAME, "audit_run_id")
+    for tag in ("audit_run_id", "audit_head"):
+        client.delete_registered_model_tag(NAME, tag)
     execute("DELETE FROM tags WHERE key = 'audit_of'")
     assert "has none" in failed()["log"]
     with pytest.raises(StoreError, match="has no log"):
