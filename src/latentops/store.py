@@ -3,6 +3,8 @@
 `$MLFLOW_TRACKING_URI` wins. Otherwise the store is mlruns/ in the project: mlflow.db (SQLite with
 a write-ahead log) and artifacts/<experiment>/. Every path is absolute, for MLflow records them;
 where the project was moved, the records follow it.
+
+No message shows a password, be it in the URI or in the environment.
 """
 
 import getpass
@@ -21,17 +23,23 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import filelock
 import mlflow
+import sqlalchemy
+import urllib3
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
 from latentops import artifacts
 from latentops.errors import StoreError
 
-# MLflow reads both at each call, not when it is imported.
+# MLflow reads them at each call, not when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a server's, at each run
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")  # half a minute, in place of four
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _DATABASE = Path("mlruns/mlflow.db")
@@ -42,8 +50,18 @@ _LOCATIONS = {
     "logged_models": "artifact_location",
     "model_versions": "storage_location",
 }
-# Loggers, with the least that they may say. The database's gives a traceback for each refusal.
-_QUIET = {"mlflow": logging.WARNING, "mlflow.store.db.utils": logging.CRITICAL}
+# Loggers, with the least that they may say. The database's gives a traceback for each refusal, the
+# connection's a line for each retry.
+_QUIET = {
+    "mlflow": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,
+    "urllib3.connectionpool": logging.ERROR,
+}
+_SERVERS = ("http", "https")
+_ANSWER_SECONDS = 10
+# Environment variables whose values no message may show.
+_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_SHORTEST_SECRET = 4  # hiding every "a" would tell more
 
 
 @dataclass(frozen=True)
@@ -81,9 +99,18 @@ class Store:
                 os.environ[_VARIABLE] = variable
 
 
+@dataclass(frozen=True)
+class Moved:
+    """Folders of artifacts that the records of a store led to before and lead to now."""
+
+    there: str
+    here: str
+    rows: int
+
+
 def connect() -> Store:
     """Open the store, and make it first where it is a database that does not exist yet."""
-    uri = os.environ.get(_VARIABLE) or _sqlite_uri(project_root() / _DATABASE)
+    uri = _uri()
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(level)
     with one_line_errors(uri):
@@ -92,9 +119,36 @@ def connect() -> Store:
             _make_ready(database, lock)
         if database and not os.environ.get(_VARIABLE):
             _follow_move(database, lock)
+        if not database:
+            _require_answer(uri)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
         return Store(uri, client, lock, _artifacts(uri))
+
+
+def relocate() -> Moved:
+    """Have the paths that a SQLite store records lead to the artifacts beside it.
+
+    Where the project's own store was moved, `connect` does so unasked; a store that
+    $MLFLOW_TRACKING_URI names is changed by this alone. StoreError on a server.
+    """
+    uri = _uri()
+    database = _database_file(uri)
+    if database is None:
+        raise StoreError(
+            f"The MLflow store {_without_password(uri)} is a server's, and so is the place of its "
+            "artifacts: it does not depend on this folder, and others use it. Nothing was changed. "
+            "`latentops relocate` is for a database file that was moved with its project."
+        )
+    if not database.is_file():
+        raise StoreError(f"There is no MLflow store {database} whose records could be changed.")
+    with one_line_errors(uri):
+        _require_artifacts(database)
+        return _follow_move(database, filelock.FileLock(_lock_file(uri)))
+
+
+def _uri() -> str:
+    return os.environ.get(_VARIABLE) or _sqlite_uri(project_root() / _DATABASE)
 
 
 def project_root() -> Path:
@@ -121,11 +175,24 @@ def one_line_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
-        shown = _without_password(uri)
-        reason = _reason(error).replace(uri.rstrip("/"), shown.rstrip("/"))
+        reason = _without_secrets(_reason(error), uri)
         raise StoreError(
-            f"The MLflow store {shown} refused: {reason} {_advice(reason)}".strip()
+            f"The MLflow store {_without_password(uri)} refused: {reason} {_advice(reason)}".strip()
         ) from error
+
+
+def _require_answer(uri: str) -> None:
+    """One try and no more: MLflow would go on for minutes."""
+    scheme = urlsplit(uri).scheme
+    if scheme in _SERVERS:
+        creds = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
+        http_request(  # type: ignore[no-untyped-call]
+            creds, "/health", "GET", max_retries=0, timeout=_ANSWER_SECONDS
+        )
+    elif scheme.startswith("postgresql"):
+        engine = sqlalchemy.create_engine(uri, connect_args={"connect_timeout": _ANSWER_SECONDS})
+        engine.connect().close()
+        engine.dispose()
 
 
 def _make_ready(database: Path, lock: filelock.BaseFileLock) -> None:
@@ -165,20 +232,55 @@ def _forget_registered(database: Path) -> None:
         database.with_name(artifacts.REGISTERED.name).unlink(missing_ok=True)
 
 
-def _follow_move(database: Path, lock: filelock.BaseFileLock) -> None:
+def _follow_move(database: Path, lock: filelock.BaseFileLock) -> Moved:
     """Where the project was moved or copied, have the recorded paths lead to its own files."""
-    here = (database.parent / "artifacts").as_uri()
     with closing(sqlite3.connect(database)) as connection:
-        if _recorded_folder(connection) in (here, None):
-            return
+        there, here = _folders(connection, database)
+        if there == here:
+            return Moved(_path(there), _path(here), rows=0)
         with lock, connection:  # one transaction
-            there = _recorded_folder(connection)
-            for table, column in _LOCATIONS.items() if there else ():
-                connection.execute(
-                    f"UPDATE {table} SET {column} = :here || substr({column}, length(:there) + 1) "
-                    f"WHERE substr({column}, 1, length(:there) + 1) = :there || '/'",
-                    {"here": here, "there": there},
-                )
+            there, here = _folders(connection, database)  # another process may have been first
+            rows = _rewrite(connection, there, here) if there != here else 0
+            return Moved(_path(there), _path(here), rows)
+
+
+def _require_artifacts(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        there, here = map(_path, _folders(connection, database))
+        if _recorded_folder(connection) is None:
+            raise StoreError(
+                f"{database} was made by other means, and its artifacts may lie anywhere. Nothing "
+                "was changed."
+            )
+    if not Path(here).is_dir():
+        raise StoreError(
+            f"{database} should have its artifacts beside it, and there is no {here}. They were in "
+            f"{there}: move them too, then run the command again. Nothing was changed."
+        )
+
+
+def _folders(connection: sqlite3.Connection, database: Path) -> tuple[str, str]:
+    """URIs of artifacts/ as it was recorded and as it is; the same where nothing was recorded."""
+    there = _recorded_folder(connection)
+    name = _path(there).rpartition("/")[2] if there else "artifacts"
+    here = (database.parent / name).as_uri()
+    return there or here, here
+
+
+def _rewrite(connection: sqlite3.Connection, there: str, here: str) -> int:
+    """How many rows led there."""
+    return sum(
+        connection.execute(
+            f"UPDATE {table} SET {column} = :here || substr({column}, length(:there) + 1) "
+            f"WHERE substr({column}, 1, length(:there) + 1) = :there || '/'",
+            {"here": here, "there": there},
+        ).rowcount
+        for table, column in _LOCATIONS.items()
+    )
+
+
+def _path(uri: str) -> str:
+    return unquote(urlsplit(uri).path)
 
 
 def _recorded_folder(connection: sqlite3.Connection) -> str | None:
@@ -207,7 +309,7 @@ def _database_file(uri: str) -> Path | None:
 
 
 def _artifacts(uri: str) -> Path | None:
-    if urlsplit(uri).scheme in ("http", "https"):
+    if urlsplit(uri).scheme in _SERVERS:
         return None
     database = _database_file(uri)
     return (database.parent if database else project_root() / _DATABASE.parent) / "artifacts"
@@ -224,18 +326,37 @@ def _lock_file(uri: str) -> Path:
 
 def _without_password(uri: str) -> str:
     parts = urlsplit(uri)
+    query = re.sub(r"(password=)[^&]*", r"\1***", parts.query)
     if parts.password is None:
-        return unquote(uri)
+        return unquote(urlunsplit(parts._replace(query=query)) if query else uri)
     user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+    shown = f"{user.partition(':')[0]}:***@{host}"
+    return urlunsplit(parts._replace(netloc=shown, query=query))
+
+
+def _without_secrets(text: str, uri: str) -> str:
+    text = text.replace(uri.rstrip("/"), _without_password(uri).rstrip("/"))
+    password = urlsplit(uri).password or ""
+    parts = password.split("@")  # one that should have been quoted divides the URI too early
+    for secret in (password, unquote(password), *parts, *map(os.environ.get, _SECRETS)):
+        if secret and len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text
 
 
 def _reason(error: BaseException) -> str:
     """The first line of the error below all others; MLflow adds the statement it ran."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    text = str(error).strip() or type(error).__name__
-    return textwrap.shorten(text.splitlines()[0], 400).rstrip(".") + "."
+    while below := _below(error):
+        error = below
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    text = " ".join(lines) if lines[0].endswith(":") else lines[0]
+    return textwrap.shorten(text, 400).rstrip(".") + "."
+
+
+def _below(error: BaseException) -> BaseException | None:
+    """MLflow says of a lost connection what it was doing; below it stands what happened."""
+    lost = isinstance(error.__context__, OSError | urllib3.exceptions.HTTPError)
+    return error.__cause__ or (error.__context__ if lost else None)
 
 
 def _advice(reason: str) -> str:
@@ -251,6 +372,17 @@ def _advice(reason: str) -> str:
             "`dvc repro` registers one; where another store has it already, "
             "`dvc repro --force --single-item register`.",
         ),
+        (
+            "error code 401",
+            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to an account's.",
+        ),
+        ("ermission denied", "Ask for the permission, or take an account that has it."),
+        ("password authentication", "Set the account's password in MLFLOW_TRACKING_URI."),
+        ("onnection refused", "Start the server, or set MLFLOW_TRACKING_URI to another."),
+        ("not known", "Set MLFLOW_TRACKING_URI to the server's address."),
+        ("without response", "The server ended or restarts: run the command again when it is up."),
+        ("timed out", "The server is too busy, or something else listens there: look at it."),
+        ("psycopg", "Install the database's driver: pip install 'psycopg[binary]'."),
         ("not a database", "Move that file away: a new one is made, and models register again."),
     ):
         if sign in reason:

@@ -1,6 +1,9 @@
 """From a version to a model folder on this machine, checked against what was registered."""
 
+import atexit
 import json
+import shutil
+import tempfile
 from pathlib import Path
 
 from mlflow import artifacts as mlflow_artifacts
@@ -10,6 +13,8 @@ from latentops.errors import IntegrityError, StoreError
 from latentops.registry import reference, versions
 from latentops.registry.versions import Version
 from latentops.store import Store, connect, one_line_errors
+
+_FOLDER = "artifacts"  # in which MLflow keeps the files that a pyfunc model was given
 
 
 def model_folder(text: str) -> Path:
@@ -29,15 +34,29 @@ def folder(version: Version) -> Path:
 
 
 def stored(store: Store, version: Version) -> Path:
-    """As it lies in the store, not checked."""
+    """As it lies in the store, not checked. Only the model's own files: the code that MLflow stores
+    with them is ten times as many."""
+    model = f"models:/{version.name}/{version.number}"
     with store.as_default():
-        uri = f"models:/{version.name}/{version.number}"
-        place = Path(mlflow_artifacts.download_artifacts(artifact_uri=uri), "artifacts")
-    if not place.is_dir():
-        raise StoreError(
-            f"{version} was not registered by this project: it holds no {place.name}/."
+        found = mlflow_artifacts.list_artifacts(artifact_uri=model)
+        if not any(one.is_dir and one.path == _FOLDER for one in found):
+            raise StoreError(
+                f"{version} was not registered by this project, or its files were deleted: it "
+                f"holds no {_FOLDER}/."
+            )
+        return Path(
+            mlflow_artifacts.download_artifacts(
+                artifact_uri=f"{model}/{_FOLDER}",
+                dst_path=None if store.artifacts else _until_exit(),
+            )
         )
-    return place
+
+
+def _until_exit() -> str:
+    """A new folder that goes when the process ends."""
+    folder = tempfile.mkdtemp(prefix="latentops-model-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def checked(version: Version, place: Path) -> Path:

@@ -74,7 +74,19 @@ def _created(store: Store, name: str, candidate: Candidate) -> ModelVersion:
         if found := _found(store.client, name, candidate.lineage.key):
             return found
     with store.as_default():
-        return store.client.create_model_version(name, f"models:/{first}", run_id, tags=tags)
+        made = store.client.create_model_version(
+            name, f"models:/{first}", run_id, tags=tags, model_id=first
+        )
+    return _without_twin(store.client, made, candidate.lineage.key)
+
+
+def _without_twin(client: MlflowClient, made: ModelVersion, lineage_key: str) -> ModelVersion:
+    """The earliest version of the lineage: another machine may have been quicker by a moment, and
+    MLflow asks a server again whose answer was lost, so that the first version is made twice."""
+    first = _found(client, made.name, lineage_key) or made
+    if first.version != made.version:
+        client.delete_model_version(made.name, made.version)
+    return first
 
 
 def _first(store: Store, log: Log, lineage_key: str, model_id: str) -> str:
