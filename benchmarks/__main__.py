@@ -3,11 +3,14 @@
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from benchmarks import pipeline, step
+from benchmarks import pipeline, registry, step
+
+RECIPE = "intents"
 
 
 def main() -> None:
@@ -19,7 +22,13 @@ def main() -> None:
         print(f"{result.name:24} {result.ours_ms:12.2f} {result.bare_ratio:13.2f} {pythae:>15}")
     if not step.pythae_is_here():
         print("pythae is not installed: `pip install -e '.[bench]'` adds its column.")
-    whole = pipeline.measure()
+    with pipeline.copied(RECIPE) as project:
+        whole = pipeline.measure(project, RECIPE)
+        print_pipeline(whole)
+        print_registry(registry.measure(project))
+
+
+def print_pipeline(whole: pipeline.Result) -> None:
     print(
         f"\ndvc repro, {whole.recipe}: {whole.repro_seconds:.1f} s, training "
         f"{whole.training_seconds:.1f} s; {whole.other_share:.0%} is not training"
@@ -36,6 +45,13 @@ def print_costs(whole: pipeline.Result) -> None:
             f"{cost.features:24} {cost.accuracy:8.3f} {fit:>7} {cost.head_seconds:8.2f} "
             f"{cost.microseconds_per_example:8.2f} {cost.bytes:12,}"
         )
+
+
+def print_registry(seconds: Mapping[str, float]) -> None:
+    """Of each command, without the imports of its process and the scoring of a promotion."""
+    print("\nregistry, the model of that run   seconds")
+    for command, taken in seconds.items():
+        print(f"{command:32} {taken:8.2f}")
 
 
 def machine() -> str:

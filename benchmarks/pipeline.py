@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,17 +31,23 @@ class Result:
         return 1 - self.training_seconds / self.repro_seconds
 
 
-def measure(recipe: str = "intents") -> Result:
-    """Every stage of the recipe, in a copy of the project without outputs, cache or lock."""
+@contextmanager
+def copied(recipe: str) -> Iterator[Path]:
+    """The project without outputs, cache or lock, and with that recipe."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         _copy(project, recipe)
-        started = time.perf_counter()
-        _repro(project)
-        seconds = time.perf_counter() - started
-        trained = json.loads((project / "metrics/train.json").read_text(encoding="utf-8"))
-        verdict = artifacts.read_schema(Verdict, project / artifacts.VERDICT)
-        return Result(recipe, seconds, trained["train_seconds"], verdict.cost)
+        yield project
+
+
+def measure(project: Path, recipe: str) -> Result:
+    """Every stage, in a copy."""
+    started = time.perf_counter()
+    _repro(project)
+    seconds = time.perf_counter() - started
+    trained = json.loads((project / "metrics/train.json").read_text(encoding="utf-8"))
+    verdict = artifacts.read_schema(Verdict, project / artifacts.VERDICT)
+    return Result(recipe, seconds, trained["train_seconds"], verdict.cost)
 
 
 def _copy(project: Path, recipe: str) -> None:

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace as Pair
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from tiny_model import write_project
 
 from latentops.registry import audit, candidate, package, promotion, versions
 from latentops.registry.audit import Chain
+from latentops.registry.measure import Pair
 from latentops.registry.promotion import Outcome
 from latentops.registry.register import register
 from latentops.registry.settings import Settings
@@ -90,14 +90,7 @@ def scorer(accuracy: float) -> promotion.Scorer:
     def score(challenger: Path, champion: Path | None) -> Pair:
         assert (challenger / "weights.safetensors").is_file()
         other = scores(0.7) if champion else None
-        return Pair(
-            challenger=scores(accuracy),
-            champion=other,
-            differences={},
-            notes=(),
-            rows=10,
-            test_md5="",
-        )
+        return Pair(scores(accuracy), other, {}, (), rows=10, test_md5="")
 
     return score
 
