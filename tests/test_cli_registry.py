@@ -1,6 +1,7 @@
 """The registry's commands: what they print, as text and JSON, and their exit statuses."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,6 +29,7 @@ from latentops.registry import reproduce as making
 from latentops.registry.register import register
 from latentops.registry.reproduce import Proof
 from latentops.report.card import CardFacts, files
+from latentops.stages import register as stage
 
 __all__ = ["light"]  # a fixture
 PARAMS = """\
@@ -95,10 +97,22 @@ class TestWhichModel:
             assert isinstance(error, StoreError)
             assert "No model is registered as 'tinny'. There are: other, tiny." in str(error)
 
-    @pytest.mark.parametrize("command", ["seal", "promote"])
-    def test_a_version_without_its_model_is_wrong_usage(self, two: Path, command: str) -> None:
-        said = run("registry", command, "2", status=2).stderr
-        assert f"`cli registry {command} tiny 2`" in said
+    @pytest.mark.parametrize(
+        ("command", "meant"),
+        [
+            ("registry seal", "registry seal tiny 2"),
+            ("registry promote", "registry promote tiny 2"),
+            ("registry rollback", "registry rollback --to 2"),
+            ("registry show", "registry show tiny/2"),
+            ("lineage", "lineage tiny/2"),
+        ],
+    )
+    def test_a_version_without_its_model_is_wrong_usage(
+        self, two: Path, command: str, meant: str
+    ) -> None:
+        said = run(*command.split(), "2", status=2).stderr
+        assert f"To name a version: `cli {meant}`." in said
+        assert isinstance(error_of("registry", "audit", "2"), StoreError)  # it takes none
 
     @pytest.mark.parametrize("asked", ["tiny@nobody", "tiny/9"])
     def test_an_unknown_alias_or_version_is_answered_with_those_there_are(
@@ -419,6 +433,23 @@ class TestVerify:
         assert said[0].startswith("healed: ")
         assert printed("registry", "verify", "--heal")["healed"] == []
 
+    def test_healing_a_lost_store_registers_what_the_project_holds(
+        self,
+        two: Path,
+        migrated_database: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        (tmp_path / "empty/mlruns").mkdir(parents=True)
+        shutil.copy(migrated_database, tmp_path / "empty/mlruns")
+        monkeypatch.setenv("DVC_ROOT", str(tmp_path / "empty"))
+        monkeypatch.setattr(stage, "main", lambda: register("tiny", candidate.read()))
+        assert "this store has no model tiny" in run("registry", "verify", status=4).stdout
+        said = run("registry", "verify", "--heal").stdout.splitlines()
+        assert said[0] == "healed: registered tiny again from the project's files"
+        assert champion() == 1
+        run("registry", "verify", "other", "--heal", status=4)
+
 
 class TestExitStatuses:
     """Of the program; the other tests see the errors themselves."""
@@ -589,3 +620,27 @@ class TestReproduce:
         ]
         assert printed("registry", "list")[1]["reproduced"]["passed"] is passed
         assert printed("registry", "show", "tiny/1")["reproduced"]["weights"] == weights
+
+
+class TestRelocate:
+    def test_a_store_that_was_moved_leads_to_its_own_files(
+        self, two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        moved = tmp_path / "moved"
+        shutil.move(two, moved)
+        monkeypatch.chdir(moved)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{moved}/mlruns/mlflow.db")
+        assert isinstance(error_of("registry", "diff", "1", "2"), StoreError)
+        told = printed("relocate")
+        assert told["rows"] > 0
+        assert told["from"] == f"{two}/mlruns/artifacts"
+        assert told["to"] == f"{moved}/mlruns/artifacts"
+        run("registry", "diff", "1", "2")
+        assert printed("relocate")["rows"] == 0
+        assert run("relocate").stdout.endswith(" already.\n")
+
+    def test_a_server_is_left_alone(self, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        error = error_of("relocate")
+        assert isinstance(error, StoreError)
+        assert "is a server's" in str(error)

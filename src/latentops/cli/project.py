@@ -47,12 +47,8 @@ def model(given: str | None) -> str:
     known = versions.names()
     if name in known:
         return name
-    if name.isdecimal():
-        command = click.get_current_context().command_path
-        raise click.UsageError(
-            f"{name} is no registered model. Name the model before the version: "
-            f"`{command} {own} {name}`."
-        )
+    if name.isdecimal() and (meant := _with_version(own, name)):
+        raise click.UsageError(f"{name} is no registered model. To name a version: `{meant}`.")
     raise StoreError(_unknown(name, known))
 
 
@@ -63,6 +59,19 @@ def reference(given: str | None) -> "Reference":
     asked = references.parse(given or policy().name)
     model(asked.name)
     return asked
+
+
+def _with_version(model: str, number: str) -> str | None:
+    """The current command as it is told a version; None where it takes none."""
+    context = click.get_current_context()
+    taken = {parameter.name for parameter in context.command.params}
+    forms = {
+        "version": f"{model} {number}",
+        "reference": f"{model}/{number}",
+        "to": f"--to {number}",
+    }
+    form = next((form for name, form in forms.items() if name in taken), None)
+    return f"{context.command_path} {form}" if form else None
 
 
 def _unknown(name: str, known: list[str]) -> str:
