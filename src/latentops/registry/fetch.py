@@ -41,8 +41,9 @@ def stored(store: Store, version: Version) -> Path:
         found = mlflow_artifacts.list_artifacts(artifact_uri=model)
         if not any(one.is_dir and one.path == _FOLDER for one in found):
             raise StoreError(
-                f"{version} was not registered by this project, or its files were deleted: it "
-                f"holds no {_FOLDER}/."
+                f"No files of {version} are where the store says that they are: it was registered "
+                "by other means, they were deleted, or the store was moved, after which `latentops "
+                "relocate` finds them."
             )
         return Path(
             mlflow_artifacts.download_artifacts(
