@@ -170,8 +170,8 @@ def _configure(root: Path, project: Path, folder: Path) -> None:
     local = project / ".dvc"
     local.mkdir(exist_ok=True)
     with Config(dvc_dir=str(local)).edit("local") as config:
-        config["core"] = {name: False for name in ("analytics", "check_update")}  # they outlive it
-        config["core"] |= {"no_scm": True, "site_cache_dir": str(folder / "site")}
+        config["core"] = {"no_scm": True, "site_cache_dir": str(folder / "site")}
+        config["core"] |= {"analytics": False, "check_update": False}  # they would outlive the copy
         config["cache"] = {"dir": str(known["cache"].get("dir") or root / ".dvc/cache")}
         config["remote"] = {name: _absolute(remote) for name, remote in known["remote"].items()}
         if default := known["core"].get("remote"):
