@@ -162,6 +162,14 @@ class TestList:
         assert first.split()[:3] == ["1", "champion", "ccccccc"]
         assert max(map(len, (head, second, first))) <= 105
 
+    def test_a_version_that_others_registered_is_listed_and_shown(self, two: Path) -> None:
+        store.connect().client.create_model_version("tiny", "somewhere/else")
+        newest = printed("registry", "list")[0]
+        assert (newest["version"], newest["elbo_nats"], newest["source"]) == (3, None, None)
+        assert run("registry", "list").stdout.splitlines()[1].split()[:2] == ["3", "-"]
+        assert printed("registry", "show", "tiny/3")["settings"] is None
+        assert isinstance(error_of("registry", "diff", "1", "3"), StoreError)
+
 
 class TestShow:
     def test_everything_by_subject(self, two: Path) -> None:
@@ -504,6 +512,36 @@ class TestSeal:
         assert printed("registry", "list")[0]["sealed_commit"] is None
         run("registry", "seal", "--commit", f"{other}^")
         assert printed("registry", "list")[0]["sealed_commit"] == committed
+
+
+class TestGitTags:
+    @pytest.fixture
+    def tagging(self, committed: str, monkeypatch: pytest.MonkeyPatch) -> str:
+        """The commit of version 1, in a project that asks for tags."""
+        for who in ("AUTHOR", "COMMITTER"):
+            monkeypatch.setenv(f"GIT_{who}_NAME", "test")
+            monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@example.org")
+        text = config.PARAMS.read_text().replace("name: tiny", "git_tags: true\n  name: tiny")
+        config.PARAMS.write_text(text)
+        return committed
+
+    def test_where_params_yaml_asks_for_them_a_seal_is_one(self, tagging: str) -> None:
+        assert "git tag tiny@v1.0.0" in run("registry", "seal").stderr
+        assert repository.git(Path(), "rev-parse", "tiny@v1.0.0^{commit}").strip() == tagging
+        assert "git tag" not in run("registry", "seal").stderr
+
+    def test_what_was_done_stands_where_git_cannot(
+        self, tagging: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GIT_COMMITTER_NAME", "")
+        repository.git(Path(), "config", "user.name", "")
+        found = run("registry", "seal", "--json")
+        assert json.loads(found.stdout)["sealed_commit"] == tagging
+        assert "warning: git tags are not up to date; all else is done. " in found.stderr
+
+    def test_where_it_does_not_there_are_none(self, committed: str) -> None:
+        run("registry", "seal")
+        assert repository.git(Path(), "tag") == ""
 
 
 class TestLineage:

@@ -51,12 +51,12 @@ def seal(name: str | None, version: int | None, rev: str, as_json: bool) -> None
     from latentops.registry import seal as sealing
 
     sealed = sealing.seal(model, version, rev)
+    _write_git_tags(model, policy)
     if as_json:
         facts = {"name": model, "version": sealed.number, "sealed_commit": sealed.sealed_commit}
         tables.as_json(facts)
     else:
         click.echo(f"{sealed} is sealed by commit {sealed.sealed_commit}")
-    _write_git_tags(model, policy)
 
 
 @registry.command()
@@ -97,12 +97,12 @@ def promote(
         dry_run=dry_run,
         reason=reason,
     )
+    if outcome.event and outcome.promoted:
+        _write_git_tags(model, policy)
     if as_json:
         tables.as_json(_outcome(outcome, dry_run))
     else:
         _tell(outcome, dry_run)
-    if outcome.event and outcome.promoted:
-        _write_git_tags(model, policy)
     if not outcome.promoted:
         sys.exit(REFUSED)
 
@@ -123,11 +123,11 @@ def rollback(name: str | None, to: int | None, reason: str, as_json: bool) -> No
     from latentops.registry import promotion
 
     version = promotion.rollback(model, to, reason)
+    _write_git_tags(model, policy)
     if as_json:
         tables.as_json({"name": model, "champion": version.number})
     else:
         click.echo(f"{version} is the champion again")
-    _write_git_tags(model, policy)
 
 
 @registry.command()
@@ -301,4 +301,4 @@ def _write_git_tags(model: str, policy: "Settings") -> None:
         for tag in git_tags.sync(model):
             tables.note(f"git tag {tag}")
     except LatentOpsError as error:
-        tables.note(f"warning: git tags were not written; the next command writes them. {error}")
+        tables.note(f"warning: git tags are not up to date; all else is done. {error}")
