@@ -86,19 +86,24 @@ def scores(accuracy: float) -> dict[str, float]:
     return {"accuracy": accuracy, "elbo_nats": -80.0, "active_units": 3.0}
 
 
-def scorer(accuracy: float) -> promotion.Scorer:
+def scorer(accuracy: float, test_md5: str = "") -> promotion.Scorer:
     def score(challenger: Path, champion: Path | None) -> Pair:
         assert (challenger / "weights.safetensors").is_file()
         other = scores(0.7) if champion else None
-        return Pair(scores(accuracy), other, {}, (), rows=10, test_md5="")
+        return Pair(scores(accuracy), other, {}, (), rows=10, test_md5=test_md5)
 
     return score
 
 
 def promote(
-    number: int | None = None, accuracy: float = GOOD, name: str = NAME, **options: Any
+    number: int | None = None,
+    accuracy: float = GOOD,
+    name: str = NAME,
+    test_md5: str = "",
+    **options: Any,
 ) -> Outcome:
-    return promotion.promote(name, POLICY, scorer(accuracy), lambda _: "table", number, **options)
+    score = scorer(accuracy, test_md5)
+    return promotion.promote(name, POLICY, score, lambda _: "table", number, **options)
 
 
 def champion(name: str = NAME) -> int | None:

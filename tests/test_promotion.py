@@ -76,6 +76,14 @@ def test_a_good_challenger_becomes_champion_with_its_verdict(two: Path) -> None:
     assert tags(2)["verdict"] == "table"
 
 
+def test_who_reads_the_scores_is_told_of_other_test_data(two: Path) -> None:
+    known = tags(2)["test_md5"]
+    assert promote(dry_run=True, test_md5=known).notes == ()
+    first, second = promote(dry_run=True, test_md5="of other data").notes
+    assert first.startswith("Version 2 of tiny was registered with other test data")
+    assert second.startswith("Version 1 of tiny")
+
+
 def test_a_refusal_moves_nothing_and_is_recorded(two: Path) -> None:
     done = promote(accuracy=BAD)
     assert not done.promoted

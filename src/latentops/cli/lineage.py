@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from latentops.registry.checks import Check
     from latentops.registry.versions import Version
     from latentops.report.card import CardFacts
-    from latentops.report.document import Section
+    from latentops.report.document import Graph, Section
 
 _reference = click.argument("reference", required=False)
 
@@ -76,6 +76,7 @@ def card(reference: str | None, html: Path | None, opened: bool, as_json: bool) 
     target = html.absolute() if html else None  # before the project is entered
     asked = project.reference(reference)
     from latentops import artifacts
+    from latentops.registry import trace
     from latentops.registry import versions as registered
     from latentops.report import card as cards
     from latentops.report import html as pages
@@ -83,7 +84,7 @@ def card(reference: str | None, html: Path | None, opened: bool, as_json: bool) 
 
     version = registered.find(asked)
     facts = _card_facts(version)
-    document = cards.compose(facts, (_standing(version),))
+    document = cards.compose(facts, (_standing(version),), _graph(version, trace.trace(version)))
     if opened and target is None:
         name = f"{version.name}-{version.number}.html"
         target = Path(tempfile.mkdtemp(prefix="latentops-card-"), name)
@@ -145,16 +146,21 @@ def relocate(as_json: bool) -> None:
 
 def _drawn(form: str, version: "Version", found: "Sequence[Check]") -> str:
     from latentops.report import graph
+
+    drawing = _graph(version, found)
+    return graph.mermaid(drawing) if form == "mermaid" else graph.svg(drawing)
+
+
+def _graph(version: "Version", found: "Sequence[Check]") -> "Graph":
     from latentops.report.document import Graph, Node
 
     said = ", ".join(f"{check.name} {check.state}" for check in found)
-    drawing = Graph(
+    return Graph(
         nodes=tuple(Node(check.name, check.found, check.state) for check in found),
         name=f"Lineage of {version}",
         alt=f"Lineage of {version}: {said}",
-        caption="",
+        caption="Each link was checked when this was drawn.",
     )
-    return graph.mermaid(drawing) if form == "mermaid" else graph.svg(drawing)
 
 
 def _card_facts(version: "Version") -> "CardFacts":
@@ -183,10 +189,16 @@ def _standing_lines(version: "Version") -> "Iterator[tuple[str, str]]":
 
     aliases = f", {' and '.join(version.aliases)}" if version.aliases else ""
     yield "Version", f"{version.number} of {version.name}{aliases}."
-    yield "Registered", f"{versions.registered_at(version)}."
+    yield "Registered", f"{_spoken(versions.registered_at(version))}."
     commit = version.sealed_commit
     yield "Sealed", f"by commit {commit}." if commit else "by no commit: it cannot be promoted."
     for event in audit.events(version.name):
         if event.version == version.number and event.kind in ("promoted", "rolled_back", "refused"):
             forced = ", by force" if event.forced else ""
-            yield event.kind.replace("_", " ").capitalize(), f"{event.at}{forced}: {event.reason}"
+            done = event.kind.replace("_", " ").capitalize()
+            yield done, f"{_spoken(event.at)} by {event.by}{forced}: {event.reason}"
+
+
+def _spoken(at: str) -> str:
+    """2026-01-02T03:04:05+00:00 -> 2026-01-02 03:04 UTC"""
+    return f"{at[:16].replace('T', ' ')} UTC"

@@ -140,14 +140,21 @@ def rollback(name: str | None, to: int | None, reason: str, as_json: bool) -> No
 )
 @tables.as_json_option
 def audit(name: str | None, export: Path | None, as_json: bool) -> None:
-    """What happened to it, when, by whom and why."""
+    """What happened to it, when, by whom and why.
+
+    Exit status 4 where an event was altered, deleted or inserted: the first is named, and nothing
+    is exported.
+    """
     target = export.absolute() if export else None  # before the project is entered
     model = project.model(name)
     from latentops import artifacts
     from latentops.registry import audit as log
 
-    events = log.events(model)
-    if target:
+    chain = log.read(model)
+    events, fault = chain.events, chain.fault
+    if fault:
+        tables.note(f"warning: {fault}; what follows is what is left")
+    if target and not fault:
         artifacts.write_text("".join(f"{event.text}\n" for event in events), target)
         tables.note(f"{target}: {len(events)} events")
     if as_json:
@@ -157,6 +164,8 @@ def audit(name: str | None, export: Path | None, as_json: bool) -> None:
     elif not target:
         header = ["number", "at (UTC)", "by", "event", "version", "champion", "reason"]
         tables.columns(header, map(_event, events), {0, 4})
+    if fault:
+        sys.exit(CHECK_FAILED)
 
 
 @registry.command()
@@ -206,10 +215,7 @@ def _scored(challenger: Path, champion: Path | None) -> "Pair":
     seed = config.load(Read).evaluate.seed
     both = " and the champion" if champion else ""
     tables.note(f"scoring the challenger{both} on the test split ...")
-    pair = measure.pair(challenger, champion, seed)
-    for remark in pair.notes:
-        tables.note(f"note: {remark}")
-    return pair
+    return measure.pair(challenger, champion, seed)
 
 
 def _verdict(decision: "Decision") -> str:
@@ -226,6 +232,8 @@ def _tell(outcome: "Outcome", dry_run: bool) -> None:
     from latentops.report import promotion
 
     tables.report_table(promotion.table([gate.plain() for gate in outcome.decision.gates]))
+    for note in outcome.notes:
+        click.echo(f"Note: {note}")
     done = "promoted" if outcome.promoted else "refused"
     said = f"would be {done}" if dry_run else done
     against = " by force, against" if outcome.forced else ""
@@ -233,7 +241,7 @@ def _tell(outcome: "Outcome", dry_run: bool) -> None:
 
 
 def _outcome(outcome: "Outcome", dry_run: bool) -> dict[str, Any]:
-    decision, pair, champion = outcome.decision, outcome.pair, outcome.champion
+    decision, champion = outcome.decision, outcome.champion
     return {
         "name": outcome.version.name,
         "version": outcome.version.number,
@@ -244,7 +252,7 @@ def _outcome(outcome: "Outcome", dry_run: bool) -> dict[str, Any]:
         "forced": outcome.forced,
         "reasons": list(decision.reasons) if decision else [],
         "gates": [gate.plain() for gate in decision.gates] if decision else [],
-        "notes": list(pair.notes) if pair else [],
+        "notes": list(outcome.notes),
         "event": outcome.event.number if outcome.event else None,
     }
 

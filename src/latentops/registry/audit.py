@@ -116,11 +116,14 @@ class Log:
     ) -> Event:
         """Write an event and carry it out; `champion` is the new one, if it moves.
 
-        RefusedError if it moves and the champion is not `against` any more.
+        RefusedError if it moves and the champion is not `against` any more. A version is registered
+        once: where another machine did it meanwhile, that event is given.
         """
         for _ in range(_TRIES):
             chain = self.read()
             require_sound(self.name, chain)
+            if kind == "registered" and (known := chain.registered(version)):
+                return known
             if champion is not None and chain.champion != against:
                 raise RefusedError(
                     f"The champion of {self.name} was {_named(against)} when this was decided and "
@@ -258,13 +261,17 @@ class Log:
 
 
 def events(name: str) -> list[Event]:
-    """All that happened to that model, oldest first."""
+    """All that happened to that model, oldest first. IntegrityError where it was touched."""
+    chain = read(name)
+    require_sound(name, chain)
+    return list(chain.events)
+
+
+def read(name: str) -> Chain:
     check_name(name)
     store = connect()
     with one_line_errors(store.uri):
-        chain = require(store, name).read()
-        require_sound(name, chain)
-        return list(chain.events)
+        return require(store, name).read()
 
 
 def find(store: Store, name: str) -> Log | None:

@@ -4,7 +4,7 @@ What is moved to is never changed, and the scoring, which takes long, holds no l
 the champion meanwhile makes this one be refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ class Outcome:
     version: Version
     champion: Version | None
     decision: Decision | None = None  # None: it was the champion already
-    pair: "Pair | None" = None
+    notes: tuple[str, ...] = ()  # what a reader of the scores must know
     event: Event | None = None
     forced: bool = False  # against the decision
 
@@ -74,7 +74,8 @@ def promote(
             return Outcome(version, champion)
         pair = score(*_folders(log, chain, version, champion, dry_run))
         decision = _decision(chain, version, pair, policy)
-        outcome = Outcome(version, champion, decision, pair, forced=force and not decision.promote)
+        notes = (*pair.notes, *_other_rows(version, champion, pair))
+        outcome = Outcome(version, champion, decision, notes, forced=force and not decision.promote)
         if dry_run:
             return outcome
         with store.lock:
@@ -157,6 +158,16 @@ def _decision(chain: Chain, version: Version, pair: "Pair", policy: Settings) ->
     commit = chain.sealed(version.number)
     sealed = commit is not None and commit == version.sealed_commit
     return rule.decide(pair.challenger, pair.champion, pair.differences, sealed, policy)
+
+
+def _other_rows(version: Version, champion: Version | None, pair: "Pair") -> Iterator[str]:
+    """A model that was registered with other test data may have learned from today's."""
+    for one in filter(None, (version, champion)):
+        if one.tags.get("test_md5") != pair.test_md5:
+            yield (
+                f"V{str(one)[1:]} was registered with other test data, or other terms: it may have "
+                "learned from rows that it is scored on now."
+            )
 
 
 def _written(log: Log, outcome: Outcome, reason: str) -> Outcome:

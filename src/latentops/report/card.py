@@ -18,6 +18,7 @@ from latentops.report.document import (
     Cell,
     Command,
     Document,
+    Graph,
     Noted,
     Picture,
     Points,
@@ -111,8 +112,13 @@ def files(facts: CardFacts) -> dict[str, bytes]:
     return written | ({f"{PICTURE}.png": _png(facts)} if facts.picture else {})
 
 
-def compose(facts: CardFacts, now: tuple[Section, ...] = ()) -> Document:
-    """The card; `now` says what the registry knows today and stands first."""
+def compose(
+    facts: CardFacts, now: tuple[Section, ...] = (), traced: Graph | None = None
+) -> Document:
+    """The card; `now` says what the registry knows today and stands first.
+
+    `traced` is the lineage as it was checked today; without it, as it was at registration.
+    """
     sections = (
         _intended_use(facts),
         _limits(facts),
@@ -122,7 +128,7 @@ def compose(facts: CardFacts, now: tuple[Section, ...] = ()) -> Document:
         _collapse(facts),
         Section("Data", tuple(_data(facts))),
         Section("Settings", tuple(origin.listed("Setting", facts.settings))),
-        _lineage(facts),
+        _lineage(facts, traced),
     )
     found = tuple(section for section in sections if section.blocks)
     return Document(f"Model card: {facts.name}", tuple(_opening(facts)), (*now, *found))
@@ -306,15 +312,15 @@ def _data(facts: CardFacts) -> Iterable[Block]:
         yield from origin.data(facts.data)
 
 
-def _lineage(facts: CardFacts) -> Section:
+def _lineage(facts: CardFacts, traced: Graph | None) -> Section:
     tags = facts.lineage
     sha256 = tags.get("weights_sha256", "")
     rows = facts.data.get("rows", {})
-    drawn = origin.chain(facts.spec, rows, facts.settings, sha256, facts.head, facts.scores)
+    made = origin.chain(facts.spec, rows, facts.settings, sha256, facts.head, facts.scores)
     known = {title: tags[name] for name, title in IDENTITY.items() if name in tags}
     data_md5 = json.loads(tags.get("data_md5", "{}"))
     digests = (*origin.listed("Identity", known), *origin.listed("md5 of the data", data_md5))
-    return Section("Lineage", (drawn, Text(_commit(tags)), *digests))
+    return Section("Lineage", (traced or made, Text(_commit(tags)), *digests))
 
 
 def _commit(tags: Mapping[str, str]) -> str:
