@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from latentops.registry.versions import Version
 from latentops.store import connect, one_line_errors, project_root
 
 STAGES = ("train", "head", "evaluate")
+WITH_VERDICT = ("train", "repeat", "head", "verdict", "evaluate")  # where nobody kept the verdict
 _PATIENCE_SECONDS = 10  # for what was interrupted to end by itself
 # Of the caller's environment: what would lead the stages to another project, store or repository.
 _HIDDEN = ("PYTHONPATH", "DVC_ROOT", "DVC_EXP", "DVC_STAGE", "MLFLOW_TRACKING", "MLFLOW_REGISTRY")
@@ -157,8 +158,8 @@ def _made_again(root: Path, commit: str) -> Made:
         provenance.worktree(root, sha, Path(folder, "project")) as project,
     ):
         _configure(root, project, Path(folder))
-        _bring_data(project, sha)
-        _run(project, "repro", "--force", "--single-item", "--no-commit", "--no-run-cache", *STAGES)
+        stages = _with_data(project, sha)
+        _run(project, "repro", "--force", "--single-item", "--no-commit", "--no-run-cache", *stages)
         return _read(project)
 
 
@@ -183,25 +184,34 @@ def _absolute(remote: Mapping[str, Any]) -> dict[str, Any]:
     return {name: str(value) if name == "url" else value for name, value in remote.items()}
 
 
-def _bring_data(project: Path, commit: str) -> None:
-    """What the stages read and neither git nor they themselves provide."""
-    missing = sorted(_missing(project))
-    if not missing or _ends_well(project, "checkout", "--quiet", *missing):
-        return
-    if not _ends_well(project, "pull", *missing):
-        raise StoreError(
-            f"The data of commit {commit[:SHORT]} ({', '.join(missing[:3])} ...) is neither in "
-            "DVC's cache nor in a remote of the project. Where it still is, `dvc push` it."
-        )
+def _with_data(project: Path, commit: str) -> tuple[str, ...]:
+    """The stages to run, once what they read is there."""
+    for stages in (STAGES, WITH_VERDICT):
+        if _brought(project, _missing(project, stages)):
+            return stages
+    lost = ", ".join(_missing(project, WITH_VERDICT))
+    raise StoreError(
+        f"Commit {commit[:SHORT]} needs {lost}, which is neither in DVC's cache nor in a remote of "
+        "the project. Where it still is, `dvc push --all-commits` it."
+    )
 
 
-def _missing(project: Path) -> set[str]:
-    stages = yaml.safe_load((project / provenance.PIPELINE).read_text(encoding="utf-8"))["stages"]
+def _brought(project: Path, paths: list[str]) -> bool:
+    """Whether DVC's cache or a remote has all of them."""
+    if not paths or _ends_well(project, "checkout", "--quiet", *paths):
+        return True
+    return _ends_well(project, "pull", *paths)
+
+
+def _missing(project: Path, stages: Iterable[str]) -> list[str]:
+    """What they read and neither git nor they themselves provide."""
+    known = yaml.safe_load((project / provenance.PIPELINE).read_text(encoding="utf-8"))["stages"]
     listed = {
-        kind: {_path(e) for name in STAGES for e in stages[name].get(kind, ())} for kind in _KINDS
+        kind: {_path(e) for name in stages if name in known for e in known[name].get(kind, ())}
+        for kind in _KINDS
     }
     made = listed["outs"] | listed["metrics"] | listed["plots"]
-    return {path for path in listed["deps"] - made if not (project / path).exists()}
+    return sorted(path for path in listed["deps"] - made if not (project / path).exists())
 
 
 _KINDS = ("deps", "outs", "metrics", "plots")
