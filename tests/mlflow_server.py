@@ -3,7 +3,9 @@
 PostgreSQL refuses to run as root; then it runs as the system's user `postgres` or `nobody`.
 """
 
+import base64
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -69,6 +71,16 @@ class Server:
             "MLFLOW_TRACKING_PASSWORD": PASSWORD,
         }
 
+    def add_reader(self, name: str, password: str) -> None:
+        """Another account, which may read everything and write nothing."""
+        admin = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        request = urllib.request.Request(
+            f"{self.uri}/api/2.0/mlflow/users/create",
+            json.dumps({"username": name, "password": password}).encode(),
+            {"Content-Type": "application/json", "Authorization": f"Basic {admin}"},
+        )
+        urllib.request.urlopen(request).close()
+
 
 @pytest.fixture(scope="session")
 def mlflow_server() -> Iterator[Server]:
@@ -78,58 +90,71 @@ def mlflow_server() -> Iterator[Server]:
         yield server
 
 
-@contextmanager
-def cut_off(server: Server, after: int, replies_lost: int | None = None) -> Iterator[str]:
-    """The URI of a relay to the server whose connections break after that many requests.
+class Relay(ThreadingHTTPServer):
+    """Between a client and the server, to count requests and to break what a test says.
 
-    The next `replies_lost` requests still reach the server, and their replies are lost; then all is
-    well again. None: it is down for good.
+    A request after the first `whole` ones does not reach the server, and its connection ends. The
+    reply to the first request whose path holds `lost` is not sent back.
     """
-    left = {"whole": after, "lost": replies_lost or 0}
 
-    class Relay(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def __init__(self, server: Server) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.behind = server.uri
+        self.uri = f"http://127.0.0.1:{self.server_port}"
+        self.requests = 0
+        self.whole: int | None = None
+        self.lost: str | None = None
 
-        def relay(self) -> None:
-            whole = left["whole"] > 0
-            left["whole"] -= 1
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            lost = not whole and left["lost"] > 0
-            left["lost"] -= lost
-            if not whole and not lost and replies_lost is None:
-                self.close_connection = True
-                return
-            status, kind, answer = self._answer(body)
-            if lost:
-                self.close_connection = True
-                return
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def handle_error(self, *_: object) -> None:
+        """A client that went away is no news."""
 
-        def _answer(self, body: bytes) -> tuple[int, str, bytes]:
-            dropped = ("host", "connection", "accept-encoding")
-            headers = {key: value for key, value in self.headers.items() if key not in dropped}
-            request = urllib.request.Request(
-                server.uri + self.path, body or None, headers, method=self.command
-            )
-            try:
-                with urllib.request.urlopen(request) as reply:
-                    return reply.status, reply.headers["Content-Type"], reply.read()
-            except HTTPError as error:
-                return error.code, error.headers["Content-Type"], error.read()
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay  # noqa: N815
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # it would hold back each reply for 40 ms
+    server: Relay
 
-        def log_message(self, *args: object) -> None:
-            """Nothing."""
+    def relay(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        relay = self.server
+        relay.requests += 1
+        if relay.whole is not None and relay.requests > relay.whole:
+            self.close_connection = True
+            return
+        status, kind, answer = self._answer(body)
+        if relay.lost and relay.lost in self.path:
+            relay.lost = None
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Relay) as listener:
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay  # noqa: N815  http.server asks
+
+    def _answer(self, body: bytes) -> tuple[int, str, bytes]:
+        own = ("host", "connection", "accept-encoding")
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in own}
+        url = self.server.behind + self.path
+        request = urllib.request.Request(url, body or None, headers, method=self.command)
+        try:
+            with urllib.request.urlopen(request) as reply:
+                return reply.status, reply.headers["Content-Type"], reply.read()
+        except HTTPError as error:
+            return error.code, error.headers["Content-Type"], error.read()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def relay(mlflow_server: Server) -> Iterator[Relay]:
+    with Relay(mlflow_server) as listener:
         Thread(target=listener.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{listener.server_port}"
+            yield listener
         finally:
             listener.shutdown()
 

@@ -81,7 +81,12 @@ class Store:
         with self.lock:
             if found := self.client.get_experiment_by_name(name):
                 return str(found.experiment_id)
-            return str(self.client.create_experiment(name, artifact_location=folder))
+            try:
+                return str(self.client.create_experiment(name, artifact_location=folder))
+            except MlflowException:  # another machine was first
+                if found := self.client.get_experiment_by_name(name):
+                    return str(found.experiment_id)
+                raise
 
     @contextmanager
     def as_default(self) -> Iterator[None]:
@@ -345,11 +350,14 @@ def _without_secrets(text: str, uri: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of the error below all others; MLflow adds the statement it ran."""
+    """One line of the error below all others: the first, for MLflow adds the statement that it ran,
+    or the last of a list of failures, as of files that did not come."""
     while below := _below(error):
         error = below
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = " ".join(lines) if lines[0].endswith(":") else lines[0]
+    text = lines[-1] if lines[0].endswith(":") else lines[0]
+    if cause := re.search(r"\(Caused by (.+)\)$", text):  # before it stands the whole request
+        text = cause[1]
     return textwrap.shorten(text, 400).rstrip(".") + "."
 
 
