@@ -47,3 +47,12 @@ def mlflow_store(migrated_database: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(project)
     return project
+
+
+@pytest.fixture
+def client(mlflow_store: Path) -> "MlflowClient":
+    """MLflow's own, to read back what was written and to do what others would."""
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{mlflow_store}/mlruns/mlflow.db"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)

@@ -44,12 +44,6 @@ def two(light: Path) -> Path:
     return light
 
 
-@pytest.fixture
-def client(light: Path) -> MlflowClient:
-    uri = f"sqlite:///{light}/mlruns/mlflow.db"
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
 def weights(client: MlflowClient, number: int) -> Path:
     source = client.get_model_version(NAME, str(number)).source.removeprefix("models:/")
     return next(Path("mlruns/artifacts").rglob(f"{source}/artifacts/artifacts/weights.safetensors"))

@@ -14,6 +14,7 @@ from typing import Any
 import grimp
 import mlflow
 import pytest
+from light_registry import WRITES
 from mlflow import MlflowClient
 from tiny_model import COUNTS, IMAGES, head, write_project, write_scores
 
@@ -31,12 +32,6 @@ NAME = "tiny"
 def project(mlflow_store: Path) -> Path:
     write_project(mlflow_store)
     return mlflow_store
-
-
-@pytest.fixture
-def client(mlflow_store: Path) -> MlflowClient:
-    uri = f"sqlite:///{mlflow_store}/mlruns/mlflow.db"
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def register_now(name: str = NAME) -> Version:
@@ -259,22 +254,6 @@ def test_a_project_that_was_moved_or_copied_has_its_own_models(
     assert register_now().number == 2
     assert fetch.model_folder(f"models:/{NAME}/2").is_relative_to(moved)
     assert not project.exists()
-
-
-WRITES = (
-    "create_experiment",
-    "create_run",
-    "set_terminated",
-    "create_logged_model",
-    "log_model_artifacts",
-    "finalize_logged_model",
-    "log_outputs",
-    "create_registered_model",
-    "create_model_version",
-    "log_param",
-    "set_registered_model_tag",
-    "set_registered_model_alias",
-)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -38,12 +38,6 @@ def three(light: Path) -> Path:
     return light
 
 
-@pytest.fixture
-def client(light: Path) -> MlflowClient:
-    uri = f"sqlite:///{light}/mlruns/mlflow.db"
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
 def failed() -> dict[str, str]:
     return {check.name: check.found for check in verify(NAME) if check.state == "failed"}
 

@@ -62,6 +62,15 @@ def parse(settings: type[S], values: Mapping[str, Any], origin: str) -> S:
         raise SettingsError(_listing(origin, problems)) from error
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """By the names that people use: {"model": {"latent": 2}} -> {"model.latent": 2}"""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = isinstance(value, Mapping)
+        found |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
+    return found
+
+
 def _listing(origin: str, problems: Iterable[str]) -> str:
     return "\n  ".join([f"{origin} cannot be used:", *problems])
 

@@ -30,7 +30,7 @@ from mlflow.entities import (
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
-from latentops import artifacts, provenance
+from latentops import artifacts, config, provenance
 from latentops.errors import StoreError
 from latentops.store import Store, connect, one_line_errors
 
@@ -104,7 +104,7 @@ class Study:
             made = client.create_run(
                 self._experiment_id, tags=tags | ({"error": error} if error else {})
             )
-            listed = [Param(key, value) for key, value in _flat(params).items()]
+            listed = [Param(key, value) for key, value in _texts(params).items()]
             client.log_batch(made.info.run_id, _metrics(scores, step=0), listed)
             client.set_terminated(made.info.run_id, "FAILED" if error else "FINISHED")
             self._recorded.add(str(number))
@@ -127,7 +127,7 @@ def study(
     with _ending(opened):
         with one_line_errors(store.uri):
             tags = {_STUDY: name, "mlflow.runName": f"study {name}"}
-            _describe(store, opened.id, _flat(params), inputs, tags)
+            _describe(store, opened.id, _texts(params), inputs, tags)
         yield Study(store, experiment_id, opened, recorded)
 
 
@@ -146,7 +146,7 @@ def run(
 
     Raises StoreError where the store cannot be opened.
     """
-    params = _flat(settings.model_dump(mode="json"))
+    params = _texts(settings.model_dump(mode="json"))
     store = connect()
     with one_line_errors(store.uri), store.lock:
         _end_dead_runs(store)
@@ -307,12 +307,5 @@ def _metrics(values: Mapping[str, float], step: int) -> list[Metric]:
     return [Metric(key, float(value), now_ms, step) for key, value in values.items()]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """{"model": {"latent": 2}} -> {"model.latent": "2"}"""
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in config.flat(values).items()}

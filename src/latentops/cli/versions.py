@@ -40,6 +40,7 @@ def show(reference: str | None, as_json: bool) -> None:
     REFERENCE is NAME, NAME@alias or NAME/3; the champion if left out.
     """
     asked = project.reference(reference)
+    from latentops import config
     from latentops.registry import compare, versions
 
     version = versions.find(asked)
@@ -56,7 +57,7 @@ def show(reference: str | None, as_json: bool) -> None:
     for title, group in groups.items():
         if group:
             click.echo()
-            tables.facts(title, dict(compare.flat(group)))
+            tables.facts(title, config.flat(group))
     if verdict:
         click.echo("\nverdict\n")
         for line in verdict.splitlines():

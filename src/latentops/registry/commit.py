@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from latentops import provenance
+from latentops import config, provenance
 from latentops.registry.lineage import MADE_BY
 
 SHORT = 12  # digits of a digest that a person is shown
@@ -122,19 +122,11 @@ def settings_differences(at: Snapshot) -> list[str]:
 
 
 def _changed(file: str, section: str, recorded: Any, present: Any) -> Iterator[str]:
-    then, now = dict(_flat(section, recorded)), dict(_flat(section, present))
+    then, now = config.flat({section: recorded}), config.flat({section: present})
     for name in sorted({*then, *now}):
         was, found = then.get(name, _MISSING), now.get(name, _MISSING)
         if was != found:
             yield f"{name} is {found!r} in {file} and was {was!r} when the stage ran"
-
-
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(f"{name}.{key}", inner)
-    else:
-        yield name, value
 
 
 def _at(settings: Any, name: str) -> Any:

@@ -1,12 +1,12 @@
 """What a version says of itself, by subject, and where two versions differ."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from latentops import artifacts
+from latentops import artifacts, config
 from latentops.registry import fetch
 from latentops.registry.versions import Version
 
@@ -87,20 +87,11 @@ def by_subject(tags: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 def settings(version: Version) -> dict[str, Any]:
     """By which it was trained, by their dotted names, from the settings stored with it."""
     stored = fetch.folder(version) / artifacts.MODEL_SETTINGS.name
-    return dict(flat(artifacts.read_json(stored)))
-
-
-def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """{"model": {"latent": 2}} -> ("model.latent", 2)"""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
+    return config.flat(artifacts.read_json(stored))
 
 
 def _facts(version: Version) -> dict[str, dict[str, Any]]:
-    groups = {subject: dict(flat(told)) for subject, told in by_subject(version.tags).items()}
+    groups = {subject: config.flat(told) for subject, told in by_subject(version.tags).items()}
     return {**groups, "settings": settings(version)}
 
 

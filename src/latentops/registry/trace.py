@@ -14,7 +14,7 @@ from typing import Any
 from mlflow.entities import LifecycleStage, Run
 from mlflow.exceptions import MlflowException
 
-from latentops import artifacts, provenance
+from latentops import artifacts, config, provenance
 from latentops.errors import ArtifactError, GitError, IntegrityError, StoreError
 from latentops.registry import audit, commit, fetch, lineage, trial
 from latentops.registry.checks import Check, State
@@ -50,7 +50,7 @@ class _Traced:
         """Of model/settings.json by dotted name; empty where the model cannot be read."""
         if self.model is None:
             return {}
-        return trial.flat(artifacts.read_json(self.model / artifacts.MODEL_SETTINGS.name))
+        return config.flat(artifacts.read_json(self.model / artifacts.MODEL_SETTINGS.name))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from latentops import artifacts
+from latentops import artifacts, config
 from latentops.errors import ArtifactError
 
 BETA, LATENT = "objective.beta", "model.latent"
@@ -28,7 +28,7 @@ def study_and_trial(settings: Mapping[str, Any], data_md5: str) -> dict[str, str
     trials the one with the highest score.
     """
     best, trials = _held(Path())
-    present = flat(settings)
+    present = config.flat(settings)
     fixed = {name: value for name, value in present.items() if name not in _NOT_FIXED}
     if best.get("fixed") != fixed or best.get("data_md5") != _joined(json.loads(data_md5)):
         return {}
@@ -55,15 +55,6 @@ def _held(project: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         return dict(best), artifacts.read_table(project / artifacts.STUDY_TRIALS)
     except (ArtifactError, TypeError, ValueError):
         return {}, pd.DataFrame()
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"model": {"latent": 2}} -> {"model.latent": 2}"""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        inner = isinstance(value, Mapping)
-        found |= flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return found
 
 
 def _joined(md5: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from latentops import config
 from latentops.artifacts import Spec, Split
 from latentops.classifier import Candidate, HeadFile
 from latentops.report.document import Block, Graph, Node, Table, Text
@@ -60,7 +61,7 @@ def data(report: Mapping[str, Any]) -> Iterable[Block]:
 
 def listed(title: str, values: Mapping[str, Any]) -> list[Block]:
     """A table of names and values; nothing where there is none."""
-    rows = tuple((name, plain_text(value)) for name, value in flat(values))
+    rows = tuple((name, plain_text(value)) for name, value in config.flat(values).items())
     return [Table((title, "Value"), rows)] if rows else []
 
 
@@ -90,15 +91,6 @@ def at(values: Mapping[str, Any], path: str) -> Any:
     name, _, rest = path.partition(".")
     found = values.get(name)
     return at(found or {}, rest) if rest else found
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested mappings as dotted names."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _by_split(report: Mapping[str, Any]) -> Table:
