@@ -4,10 +4,14 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest_plugins = ("mlflow_server",)
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

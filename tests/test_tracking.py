@@ -33,11 +33,6 @@ class Settings(config.Section):
 
 
 @pytest.fixture
-def client(mlflow_store: Path) -> MlflowClient:
-    return MlflowClient(tracking_uri=f"sqlite:///{mlflow_store}/mlruns/mlflow.db")
-
-
-@pytest.fixture
 def inputs(mlflow_store: Path) -> dict[str, Path]:
     path = Path("data/train.safetensors")
     path.parent.mkdir()
