@@ -1,19 +1,24 @@
 """From a version to a model folder on this machine, checked against what was registered."""
 
 import atexit
-import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
+import pydantic
 from mlflow import artifacts as mlflow_artifacts
 
 from latentops import artifacts
 from latentops.errors import IntegrityError, StoreError
 from latentops.registry import reference, versions
+from latentops.registry.candidate import MODEL_FILES
 from latentops.registry.versions import Version
 from latentops.store import Store, connect, one_line_errors
 
+_DIGESTS = pydantic.TypeAdapter(
+    dict[str, Annotated[str, pydantic.StringConstraints(pattern="^[0-9a-f]{64}$")]]
+)
 _FOLDER = "artifacts"  # in which MLflow keeps the files that a pyfunc model was given
 
 
@@ -74,15 +79,15 @@ def checked(version: Version, place: Path) -> Path:
 
 
 def digests(version: Version) -> dict[str, str]:
-    """File name -> SHA-256, as they were when the version was registered."""
+    """File name -> SHA-256, as they were when the version was registered; of every model file."""
     try:
-        listed: dict[str, str] = json.loads(version.tags["files_sha256"])
+        listed = _DIGESTS.validate_json(version.tags["files_sha256"])
+        return {path.name: listed[path.name] for path in MODEL_FILES}
     except (KeyError, ValueError) as error:
         raise IntegrityError(
-            f"{version} does not say what its files were (tag files_sha256), so that nobody can "
-            "know whether they still are. Register it again with `dvc repro register`."
+            f"{version} does not say what each of its files was (tag files_sha256), so that nobody "
+            "can know whether they still are. Register it again with `dvc repro register`."
         ) from error
-    return {Path(name).name: sha256 for name, sha256 in listed.items()}
 
 
 def _advice(version: Version) -> str:
