@@ -141,7 +141,7 @@ def relocate() -> Moved:
     database = _database_file(uri)
     if database is None:
         raise StoreError(
-            f"The MLflow store {_without_password(uri)} is a server's, and so is the place of its "
+            f"The MLflow store {without_password(uri)} is a server's, and so is the place of its "
             "artifacts: it does not depend on this folder, and others use it. Nothing was changed. "
             "`latentops relocate` is for a database file that was moved with its project."
         )
@@ -153,7 +153,15 @@ def relocate() -> Moved:
 
 
 def _uri() -> str:
-    return os.environ.get(_VARIABLE) or _sqlite_uri(project_root() / _DATABASE)
+    uri = os.environ.get(_VARIABLE) or _sqlite_uri(project_root() / _DATABASE)
+    try:
+        urlsplit(uri).port  # noqa: B018  raises for what is no address
+    except ValueError as error:
+        raise StoreError(
+            f"{_VARIABLE} holds no address that can be read. It should look like "
+            "http://host:5000, and a password in it should have its special characters quoted."
+        ) from error
+    return uri
 
 
 def project_root() -> Path:
@@ -182,7 +190,7 @@ def one_line_errors(uri: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
         reason = _without_secrets(_reason(error), uri)
         raise StoreError(
-            f"The MLflow store {_without_password(uri)} refused: {reason} {_advice(reason)}".strip()
+            f"The MLflow store {without_password(uri)} refused: {reason} {_advice(reason)}".strip()
         ) from error
 
 
@@ -329,7 +337,8 @@ def _lock_file(uri: str) -> Path:
     return Path(tempfile.gettempdir(), f"latentops-{getpass.getuser()}-{digest}.lock")
 
 
-def _without_password(uri: str) -> str:
+def without_password(uri: str) -> str:
+    """As a person may see it."""
     parts = urlsplit(uri)
     query = re.sub(r"(password=)[^&]*", r"\1***", parts.query)
     if parts.password is None:
@@ -340,7 +349,7 @@ def _without_password(uri: str) -> str:
 
 
 def _without_secrets(text: str, uri: str) -> str:
-    text = text.replace(uri.rstrip("/"), _without_password(uri).rstrip("/"))
+    text = text.replace(uri.rstrip("/"), without_password(uri).rstrip("/"))
     password = urlsplit(uri).password or ""
     parts = password.split("@")  # one that should have been quoted divides the URI too early
     for secret in (password, unquote(password), *parts, *map(os.environ.get, _SECRETS)):

@@ -129,9 +129,13 @@ def ui(host: str, port: int) -> None:
     project.enter()
     from latentops import store
 
+    found = store.connect()
+    if found.artifacts is None:
+        click.echo(f"The server has these pages: {store.without_password(found.uri)}")
+        return
     _check_free(host, port)
     address = ["--workers", "1", "--host", host, "--port", str(port)]  # one person looks
-    command = ["mlflow", "ui", "--backend-store-uri", store.connect().uri, *address]
+    command = ["mlflow", "ui", "--backend-store-uri", found.uri, *address]
     os.execv(sys.executable, [sys.executable, "-m", *command])
 
 
@@ -148,7 +152,7 @@ def _check_free(host: str, port: int) -> None:
 
 def _model_folder(model: str | None) -> Path:
     """Of a registered model, checked against what was registered; a folder as it is named."""
-    if model and not model.startswith("models:/"):
+    if model is not None and not model.startswith("models:/"):
         return _own_folder(Path(model))
     asked = project.reference(model)
     from latentops.registry import fetch, versions
@@ -159,7 +163,11 @@ def _model_folder(model: str | None) -> Path:
 def _own_folder(folder: Path) -> Path:
     from latentops import artifacts
 
-    if not (folder / artifacts.SPEC.name).is_file():
+    try:
+        there = (folder / artifacts.SPEC.name).is_file()
+    except OSError:  # a name that no folder can have
+        there = False
+    if not there:
         raise ArtifactError(
             f"{folder} is no model folder: it holds no {artifacts.SPEC.name}. Name one that does, "
             "or models:/name@alias, or models:/name/version."

@@ -41,7 +41,7 @@ def policy() -> "Settings":
 def model(given: str | None) -> str:
     """The registered model of that name, or of the name in params.yaml."""
     own = policy().name
-    name = given or own
+    name = own if given is None else given  # an unset variable of a script is no name
     from latentops.registry import versions
 
     known = versions.names()
@@ -56,7 +56,7 @@ def reference(given: str | None) -> "Reference":
     """NAME, NAME@alias or NAME/3 of a registered model; that of params.yaml if left out."""
     from latentops.registry import reference as references
 
-    asked = references.parse(given or policy().name)
+    asked = references.parse(policy().name if given is None else given)
     model(asked.name)
     return asked
 

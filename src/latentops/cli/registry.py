@@ -186,7 +186,7 @@ def verify(name: str | None, heal: bool, against: Path | None, as_json: bool) ->
     """
     source = against.absolute() if against else None  # before the project is entered
     policy = project.policy()
-    model = name or policy.name
+    model = policy.name if name is None else name
     from latentops.registry import verify as verifying
 
     exported = _exported(source) if source else None

@@ -143,12 +143,11 @@ def _settings(version: "Version") -> dict[str, Any] | None:
 
 
 def _reference(text: str, name: str | None) -> "Reference":
-    from latentops.registry.reference import Reference
+    from latentops.registry import reference
 
     if "@" in text or "/" in text:
         return project.reference(text)
-    model = project.model(name)
-    return Reference(model, int(text)) if text.isdecimal() else Reference(model, alias=text)
+    return reference.parse(f"{project.model(name)}{'/' if text.isdecimal() else '@'}{text}")
 
 
 def _title(version: "Version") -> str:

@@ -9,7 +9,7 @@ import pydantic
 
 from latentops.config import Section
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # safe in a path, a URI, a shell and an MLflow filter
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"  # safe in a path, a URI, a shell and an MLflow filter
 
 LimitRule = Literal["at_least", "at_most", "min_gain", "max_loss"]
 MOST_LIMITS = 17  # with the three gates of every promotion 20, which an event's record can hold
@@ -68,7 +68,6 @@ class Settings(Section):
     name: str = pydantic.Field(
         "latentops",
         pattern=NAME,
-        max_length=200,
         description="of the registered model: letters, digits and . _ -",
     )
     min_active_units: int = pydantic.Field(
