@@ -45,13 +45,21 @@ class Tolerance(Schema):
         return abs(found - recorded) <= max(self.absolute, self.relative * abs(recorded))
 
 
-# Another processor adds in another order, and training spreads the last digit until the weights are
-# those of another seed, nearly. So a score may move about as far as seeds move it.
-TOLERANCES = {
-    "elbo_nats": Tolerance(relative=0.01),
-    "accuracy": Tolerance(absolute=0.02),
+# Another processor rounds otherwise. With the same noise that moved the test ELBO by 2e-8 of itself
+# and accuracy by one row in 2,216 (intents and digits; AVX512, AVX2 and neither), where another
+# seed moves them by up to 1 % and 0.014: this tells a model from that of another seed.
+ROUNDED = {
+    "elbo_nats": Tolerance(relative=0.001),
+    "accuracy": Tolerance(absolute=0.01),
+    "active_units": Tolerance(absolute=1),
+}
+# A GPU draws other noise than a processor, and another torch may: as with another seed.
+REDRAWN = {
+    "elbo_nats": Tolerance(relative=0.02),
+    "accuracy": Tolerance(absolute=0.03),
     "active_units": Tolerance(absolute=1, relative=0.1),
 }
+_NONE = Tolerance()
 
 
 class Difference(Schema):
@@ -126,28 +134,40 @@ def compare(commit: str, tags: Mapping[str, str], made: Made, seconds: float) ->
     enough scores."""
     recorded = (tags.get("weights_sha256"), tags.get("head_sha256"))
     same = recorded == (made.weights_sha256, made.head_sha256)
-    differences = tuple(_differences(tags, made.scores))
-    exact = (tags.get("cpu"), tags.get("torch")) == (made.cpu, made.torch)
-    exact = exact and not made.cpu.startswith("cuda")  # where the order of sums is not fixed
+    tolerance = _expected(tags, made)
+    differences = tuple(_differences(tags, made.scores, tolerance or {}))
     return Proof(
         commit=commit,
         weights="same" if same else "different",
         cpu=made.cpu,
         torch=made.torch,
         differences=differences,
-        tolerance=None if same or exact else TOLERANCES,
-        passed=same or (not exact and all(one.allowed for one in differences)),
+        tolerance=None if same else tolerance,
+        passed=same or (tolerance is not None and all(one.allowed for one in differences)),
         seconds=round(seconds, 1),
     )
 
 
-def _differences(tags: Mapping[str, str], scores: Mapping[str, float]) -> Iterator[Difference]:
-    for name, tolerance in TOLERANCES.items():
+def _expected(tags: Mapping[str, str], made: Made) -> dict[str, Tolerance] | None:
+    """How near the scores must be; None where the same bits are to be expected."""
+    cpu = tags.get("cpu", _CUDA)
+    if tags.get("torch") != made.torch or cpu.startswith(_CUDA) or made.cpu.startswith(_CUDA):
+        return REDRAWN
+    return None if cpu == made.cpu else ROUNDED
+
+
+_CUDA = "cuda"  # where the order of sums is not fixed either
+
+
+def _differences(
+    tags: Mapping[str, str], scores: Mapping[str, float], tolerance: Mapping[str, Tolerance]
+) -> Iterator[Difference]:
+    for name in ROUNDED:
         recorded = float(tags[name]) if name in tags else None
         found = scores.get(name)
         if recorded != found:
             both = recorded is not None and found is not None
-            allowed = both and tolerance.allows(recorded, found)  # type: ignore[arg-type]
+            allowed = both and tolerance.get(name, _NONE).allows(recorded, found)  # type: ignore[arg-type]
             yield Difference(score=name, recorded=recorded, found=found, allowed=allowed)
 
 
