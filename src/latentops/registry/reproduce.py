@@ -45,7 +45,7 @@ class Tolerance(Schema):
         return abs(found - recorded) <= max(self.absolute, self.relative * abs(recorded))
 
 
-# Another processor rounds otherwise. With the same noise that moved the test ELBO by 2e-8 of itself
+# Another processor rounds otherwise. With the same noise that moved the test ELBO by 4e-8 of itself
 # and accuracy by one row in 2,216 (intents and digits; AVX512, AVX2 and neither), where another
 # seed moves them by up to 1 % and 0.014: this tells a model from that of another seed.
 ROUNDED = {
