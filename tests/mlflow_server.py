@@ -26,7 +26,8 @@ from urllib.error import HTTPError
 
 import pytest
 
-USER, PASSWORD = "admin", "a-password-that-nobody-may-see"
+USER, PASSWORD = "ada", "a-password-that-nobody-may-see"
+_ADMIN, _ADMINS_PASSWORD = "admin", "a-password-of-the-admin"
 _SECONDS = 90  # to start in; the tables alone take some
 _STOPPED_BY = {signal.SIGINT: 20, signal.SIGKILL: 5}  # signal -> seconds to end in
 # Durable writes cost most of the time, and this data is thrown away.
@@ -71,9 +72,9 @@ class Server:
             "MLFLOW_TRACKING_PASSWORD": PASSWORD,
         }
 
-    def add_reader(self, name: str, password: str) -> None:
-        """Another account, which may read everything and write nothing."""
-        admin = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    def add_user(self, name: str, password: str) -> None:
+        """An account that may read everything and add to it, and change only what is its own."""
+        admin = base64.b64encode(f"{_ADMIN}:{_ADMINS_PASSWORD}".encode()).decode()
         request = urllib.request.Request(
             f"{self.uri}/api/2.0/mlflow/users/create",
             json.dumps({"username": name, "password": password}).encode(),
@@ -217,7 +218,7 @@ def _mlflow(folder: Path, postgres: Postgres) -> Iterator[Server]:
     accounts = folder / "basic_auth.ini"
     accounts.write_text(
         f"[mlflow]\ndefault_permission = READ\ndatabase_uri = {postgres.make('accounts')}\n"
-        f"admin_username = {USER}\nadmin_password = {PASSWORD}\n"
+        f"admin_username = {_ADMIN}\nadmin_password = {_ADMINS_PASSWORD}\n"
         "auth_cache_ttl_seconds = 60\n"  # a password's hash costs a tenth of a second a request
     )
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
@@ -234,6 +235,7 @@ def _mlflow(folder: Path, postgres: Postgres) -> Iterator[Server]:
     }
     with _running(command, server.log, env=environment) as process:
         _wait(process, server.log, lambda: _healthy(server.uri))
+        server.add_user(USER, PASSWORD)
         yield server
 
 

@@ -342,7 +342,7 @@ def test_an_account_that_may_only_read_reads_and_moves_nothing(
     for seed in range(2):
         register_seed("guarded", seed)
     promote(2, name="guarded", force=True)
-    light.add_reader(READER, READERS_PASSWORD)
+    light.add_user(READER, READERS_PASSWORD)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", READER)
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", READERS_PASSWORD)
     acts: list[Callable[[], Any]] = [

@@ -58,6 +58,9 @@ _QUIET = {
     "urllib3.connectionpool": logging.ERROR,
 }
 _SERVERS = ("http", "https")
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED")
+"""MLflow's error codes for a run or a model of an id that is not there. A server with accounts says
+the last one to all but its administrator."""
 _ANSWER_SECONDS = 10
 # Environment variables whose values no message may show.
 _SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")

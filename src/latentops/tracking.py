@@ -32,7 +32,7 @@ from mlflow.exceptions import MlflowException
 
 from latentops import artifacts, config, provenance
 from latentops.errors import StoreError
-from latentops.store import Store, connect, one_line_errors
+from latentops.store import ABSENT, Store, connect, one_line_errors
 
 _log = logging.getLogger(__name__)
 
@@ -264,7 +264,7 @@ def _find(store: Store, run_id: str) -> MlflowRun | None:
     try:
         found = store.client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in ABSENT:
             return None
         raise
     return found if found.info.lifecycle_stage == LifecycleStage.ACTIVE else None
