@@ -123,9 +123,16 @@ def test_an_inserted_event_is_named(length: int, number: int) -> None:
     )
 
 
-def test_a_copy_of_an_event_is_inserted() -> None:
+def test_a_request_that_was_sent_twice_is_one_event() -> None:
     claims, records = kept(chain(3))
-    assert str(fault(claims, [*records, records[1]], None)) == "event 2 was inserted"
+    assert fault(claims, [*records, records[1]], None) is None
+    assert fault(claims, [*records, replace(records[1], finished=False)], None) is None
+    assert fault(claims, [*records, replace(records[1], deleted=True)], None) is None
+
+
+def test_a_number_beyond_all_ends_at_the_first_that_is_missing() -> None:
+    claims, records = kept(chain(3))
+    assert str(fault({**claims, 10**15: START}, records, None)) == "event 4 was deleted"
 
 
 def test_what_a_kill_left_is_no_event() -> None:

@@ -154,7 +154,8 @@ def test_whoever_scores_longer_loses_the_race(two: Path) -> None:
     light_scorer = scorer(0.9)
     with pytest.raises(RefusedError, match="was version 1 when this was decided and is version 2"):
         promotion.promote(NAME, POLICY, slow, lambda _: "", 3)
-    assert champion() == 2
+    assert (champion(), history()[-1]) == (2, ("refused", 3, 2, 2))
+    assert "verdict" not in tags(3)
 
 
 RACE = """
@@ -206,11 +207,39 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(two: Path) -> 
 def test_changed_weights_of_either_stop_a_promotion(
     two: Path, client: MlflowClient, number: int
 ) -> None:
+    damage(client, number)
+    with pytest.raises(IntegrityError, match=rf"weights.safetensors of version {number} of tiny"):
+        promote(force=number == 2)
+    assert (history()[-1][:2], champion()) == (("refused", 2), 1)
+
+
+def test_a_damaged_champion_is_replaced_by_force_and_the_log_says_so(
+    two: Path, client: MlflowClient
+) -> None:
+    damage(client, 1)
+    done = promote(force=True)
+    assert (done.promoted, done.forced, champion()) == (True, True, 2)
+    last = audit.events(NAME)[-1]
+    assert last.forced
+    assert "weights.safetensors of version 1" in last.facts["notes"]
+
+
+def test_a_version_that_the_log_does_not_know_is_not_promoted(
+    light: Path, client: MlflowClient
+) -> None:
+    register_seed(0)
+    with suppress(Killed), killed_at(7, after=True):
+        register_seed(1)
+    assert len(versions.list_versions(NAME)) == 2
+    assert [event.version for event in audit.events(NAME)] == [1]
+    with pytest.raises(IntegrityError, match="Version 2 is not in the log"):
+        promote(2, force=True)
+    assert champion() == 1
+
+
+def damage(client: MlflowClient, number: int) -> None:
     path = weights(client, number)
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
-    with pytest.raises(IntegrityError, match=rf"weights.safetensors of version {number} of tiny"):
-        promote(force=True)
-    assert (history()[-1][:2], champion()) == (("refused", 2), 1)
 
 
 def test_changed_digests_beside_changed_weights_do_not_help(
@@ -223,7 +252,7 @@ def test_changed_digests_beside_changed_weights_do_not_help(
 
     digests["weights.safetensors"] = artifacts.sha256(path)
     client.set_model_version_tag(NAME, "2", "files_sha256", json.dumps(digests))
-    with pytest.raises(IntegrityError, match="tag files_sha256 of version 2"):
+    with pytest.raises(IntegrityError, match="Tag files_sha256 of version 2"):
         promote()
     assert champion() == 1
 

@@ -18,9 +18,11 @@ from light_registry import (
     tags,
 )
 from mlflow import MlflowClient
+from tiny_model import write_scores
 
 from latentops.errors import IntegrityError, StoreError
-from latentops.registry import audit, promotion, reference
+from latentops.registry import audit, candidate, fetch, promotion, reference
+from latentops.registry.register import register
 from latentops.registry.verify import heal, verify
 
 __all__ = ["light"]  # a fixture
@@ -162,10 +164,34 @@ def test_a_changed_file_that_the_project_has_not_stays_a_failure(
     assert "version 1" in failed()
 
 
-@pytest.mark.parametrize("tag", ["weights_sha256", "lineage_key", "files_sha256", "head_sha256"])
-def test_a_changed_tag_is_named(three: Path, client: MlflowClient, tag: str) -> None:
+@pytest.mark.parametrize(
+    "tag", ["weights_sha256", "lineage_key", "files_sha256", "model_md5", "elbo_nats", "run_id"]
+)
+def test_a_changed_tag_is_named_and_the_version_not_used(
+    three: Path, client: MlflowClient, tag: str
+) -> None:
     client.set_model_version_tag(NAME, "1", tag, "0" * 64)
-    assert failed() == {"version 1": f"tag {tag} is not what event 1 says"}
+    assert list(failed()) == ["version 1"]
+    assert f"Tag {tag} of version 1 is not what the log says" in failed()["version 1"]
+    with pytest.raises(IntegrityError, match=f"Tag {tag}"):
+        promotion.rollback(NAME)
+    with pytest.raises(IntegrityError, match=f"Tag {tag}"):
+        fetch.model_folder(f"{NAME}/1")
+
+
+def test_a_seal_that_the_log_does_not_know_is_named(three: Path, client: MlflowClient) -> None:
+    client.set_model_version_tag(NAME, "2", "sealed_commit", "d" * 40)
+    assert failed() == {"version 2": "the log knows no seal with the commit that it names"}
+
+
+def test_what_mlflow_would_run_of_a_version_is_checked_too(
+    three: Path, client: MlflowClient
+) -> None:
+    source = client.get_model_version(NAME, "3").source.removeprefix("models:/")
+    (model,) = Path("mlruns/artifacts").rglob(f"{source}/artifacts")
+    (model / "MLmodel").write_text("loader_module: evil")
+    assert list(failed()) == ["version 3"]
+    assert "MLmodel" in failed()["version 3"]
 
 
 def test_an_alias_moved_by_other_means_is_put_back(three: Path, client: MlflowClient) -> None:
@@ -198,7 +224,6 @@ def test_versions_of_other_means_get_a_log(light: Path, client: MlflowClient) ->
     made = register_seed(0)
     for tag in ("audit_run_id", "audit_head"):
         client.delete_registered_model_tag(NAME, tag)
-    execute("DELETE FROM tags WHERE key = 'audit_of'")
     assert "has none" in failed()["log"]
     with pytest.raises(StoreError, match="has no log"):
         promote()
@@ -221,13 +246,42 @@ def test_an_interrupted_promotion_is_carried_out(three: Path) -> None:
     assert (champion(), failed()) == (3, {})
 
 
-def test_the_log_survives_the_registered_model(three: Path, client: MlflowClient) -> None:
-    before = history()
+def test_a_model_that_was_deleted_and_made_again_is_another(
+    three: Path, client: MlflowClient
+) -> None:
     for alias in ("champion", "challenger"):
         client.delete_registered_model_alias(NAME, alias)
     client.delete_registered_model(NAME)
     register_seed(0)
-    assert history()[: len(before)] == before
+    register_seed(1)
+    seal(2)
+    assert promote().promoted
+    assert (champion(), failed()) == (2, {})
+    assert [event for event, *_ in history()] == ["registered", "registered", "sealed", "promoted"]
+
+
+def test_a_champion_from_before_there_was_a_log_stays_champion(
+    light: Path, client: MlflowClient
+) -> None:
+    for seed in range(2):
+        register_seed(seed)
+    client.set_registered_model_alias(NAME, "champion", "2")
+    for tag in ("audit_run_id", "audit_head"):
+        client.delete_registered_model_tag(NAME, tag)
+    register_seed(2)
+    assert champion() == 2
+    heal(NAME)
+    assert (champion(), failed()) == (2, {})
+    assert history()[0] == ("registered", 2, None, 2)
+
+
+def test_another_evaluation_is_in_the_log(light: Path) -> None:
+    register_seed(0)
+    write_scores(Path(), elbo_nats=-79.0)
+    register(NAME, candidate.read())
+    register(NAME, candidate.read())
+    assert [event for event, *_ in history()] == ["registered", "rescored"]
+    assert (tags(1)["elbo_nats"], failed()) == ("-79.0", {})
 
 
 @pytest.mark.parametrize(

@@ -89,5 +89,11 @@ def exit_on_known_error() -> Iterator[None]:
         sys.exit(ERROR)
 
 
+def printable(line: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+
+
 def _say(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    shown = "\n".join(map(printable, message.splitlines()))
+    print(f"error: {shown}", file=sys.stderr)

@@ -91,8 +91,6 @@ def worktree(folder: Path, commit: str, at: Path) -> Iterator[Path]:
     finally:
         with suppress(GitError):
             _git(folder, "worktree", "remove", "--force", str(at))
-        with suppress(GitError):
-            _git(folder, "worktree", "prune")
 
 
 def tags(folder: Path) -> dict[str, str]:

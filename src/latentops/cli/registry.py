@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from latentops.registry.events import Event
     from latentops.registry.measure import Pair
     from latentops.registry.promotion import Outcome
-    from latentops.registry.rule import Decision
     from latentops.registry.settings import Settings
 
 _Number = click.IntRange(min=1)
@@ -218,11 +217,13 @@ def _scored(challenger: Path, champion: Path | None) -> "Pair":
     return measure.pair(challenger, champion, seed)
 
 
-def _verdict(decision: "Decision") -> str:
+def _verdict(outcome: "Outcome") -> str:
     """As it stands on the version."""
     from latentops.report import markdown, promotion
 
-    return markdown.table(promotion.table([gate.plain() for gate in decision.gates]))
+    gates = outcome.decision.gates if outcome.decision else ()
+    shown = markdown.table(promotion.table([gate.plain() for gate in gates]))
+    return "\n\n".join([shown, *map(markdown.escaped, outcome.notes)])
 
 
 def _tell(outcome: "Outcome", dry_run: bool) -> None:
@@ -279,6 +280,8 @@ def _exported(file: Path) -> list["Event"]:
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{file} cannot be read: {error}.") from error
     found = [events.parse(line) for line in lines if line]
+    if not found:
+        raise ArtifactError(f"{file} holds no event: it is no export of a log.")
     if None in found:
         raise ArtifactError(
             f"Line {found.index(None) + 1} of {file} is no event. Name a file that "

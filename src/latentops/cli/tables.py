@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from latentops.errors import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,7 +31,7 @@ _MARKS = {"ok": ("ok", "green"), "failed": ("FAILED", "red"), "absent": ("absent
 
 def note(text: str) -> None:
     """What a person wants to know and a script does not."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 def as_json(value: Any) -> None:
@@ -103,11 +105,6 @@ def text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(text, value))
     return printable(" ".join(str(value).split()))
-
-
-def printable(line: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def _short(line: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentops.cli import project, tables
-from latentops.errors import StoreError
+from latentops.errors import StoreError, printable
 
 if TYPE_CHECKING:
     from latentops.registry.reference import Reference
@@ -61,7 +61,7 @@ def show(reference: str | None, as_json: bool) -> None:
     if verdict:
         click.echo("\nverdict\n")
         for line in verdict.splitlines():
-            click.echo(tables.printable(line))
+            click.echo(printable(line))
 
 
 @click.command()
@@ -100,7 +100,7 @@ def _summary(version: "Version") -> dict[str, Any]:
     from latentops.registry import compare
 
     groups = compare.by_subject(version.tags)
-    reproduced = version.tags.get("reproduced")
+    proof = compare.read(version.tags.get("reproduced", ""))
     return {
         "version": version.number,
         "aliases": list(version.aliases),
@@ -108,7 +108,7 @@ def _summary(version: "Version") -> dict[str, Any]:
         **{name: groups["scores"].get(name) for name in ("accuracy", "elbo_nats", "active_units")},
         "source": groups["data"].get("source"),
         "registered_at": registered_at(version),
-        "reproduced": compare.read(reproduced) if reproduced else None,
+        "reproduced": proof if isinstance(proof, dict) else None,
     }
 
 

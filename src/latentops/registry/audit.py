@@ -41,6 +41,8 @@ _OF = "audit_of"  # a tag of the audit run
 _EVENT, _NUMBER = "event", "number"  # tags of an event's run
 _PARENT, _RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 _LONGEST_TAG = 8_000  # MLflow cuts what is longer without a word
+_LONGEST_FACT = 64
+SHORT = 12  # digits of a digest that a person is shown
 _PAGE = 1_000
 _TRIES = 50
 
@@ -66,7 +68,27 @@ class Chain:
     def registered(self, number: int) -> Event | None:
         """The event by which that version got into the log."""
         about = (event for event in self.events if event.version == number)
-        return next((event for event in about if "files_sha256" in event.facts), None)
+        return next((event for event in about if event.kind == "registered"), None)
+
+    def recorded(self, number: int) -> dict[str, str]:
+        """What the version's tags were, as `told` tells them, when it was last scored."""
+        about = (event for event in self.events if event.version == number)
+        facts = (event.facts for event in about if event.kind in ("registered", "rescored"))
+        return {name: value for fact in facts for name, value in fact.items()}
+
+    def require_recorded(self, version: int, tags: Mapping[str, str]) -> None:
+        """IntegrityError where the log does not know the version, or other tags of it."""
+        if self.registered(version) is None:
+            raise IntegrityError(
+                f"Version {version} is not in the log, so nobody knows what it was. `latentops "
+                "registry verify --heal` writes it there as it is now: look at it first."
+            )
+        for name, value in self.recorded(version).items():
+            if told(tags.get(name, "")) != value:
+                raise IntegrityError(
+                    f"Tag {name} of version {version} is not what the log says: somebody changed "
+                    "it. Do not use the version; `latentops registry show` has the tag."
+                )
 
     def sealed(self, number: int) -> str | None:
         """The commit that was last shown to make that version."""
@@ -85,9 +107,11 @@ class Log:
     def read(self) -> Chain:
         """Never fails for what somebody did to the log: `fault` says it."""
         audit_run = self._audit_run()
-        claims = {int(key): value for key, value in audit_run.data.params.items() if key.isdigit()}
+        claims = {
+            int(key): value for key, value in audit_run.data.params.items() if key.isdecimal()
+        }
         runs = self._event_runs(audit_run.info.experiment_id)
-        by_digest = {chains.digest(run.data.tags[_EVENT]): run for run in runs}
+        by_digest = {chains.digest(run.data.tags[_EVENT]): run for run in sorted(runs, key=_done)}
         kept = [
             by_digest[claims[number]] for number in sorted(claims) if claims[number] in by_digest
         ]
@@ -98,7 +122,9 @@ class Log:
             unfinished=tuple(
                 (run.info.run_id, event) for run, event in parsed if event and _open(run)
             ),
-            abandoned=tuple(run.info.run_id for run in runs if _lost(run, claims)),
+            abandoned=tuple(
+                run.info.run_id for run in runs if run not in kept and _lost(run, claims)
+            ),
             fault=chains.fault(claims, [_record(run) for run in runs], head),
         )
 
@@ -138,7 +164,7 @@ class Log:
                 champion_after=chain.champion if champion is None else champion,
                 at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 by=_who(),
-                reason=textwrap.shorten(reason, LONGEST_REASON, placeholder=" ..."),
+                reason=_line(reason),
                 forced=forced,
                 facts=dict(facts or {}),
                 gates=tuple(gates),
@@ -162,15 +188,18 @@ class Log:
             return self.read()
         return chain
 
-    def require_alias(self, chain: Chain) -> None:
-        """IntegrityError where somebody moved the alias past the log."""
-        alias = self._aliased()
-        if alias != chain.champion:
+    def require_alias(self, chain: Chain) -> Chain:
+        """The log as it is now. IntegrityError where somebody moved the alias past it."""
+        while (alias := self.aliased()) != chain.champion and not chain.unfinished:
+            known, chain = chain, self.read()
+            if len(chain.events) > len(known.events) or chain.unfinished:
+                continue  # somebody promotes at this moment
             raise IntegrityError(
                 f"The log of {self.name} says that {_named(chain.champion)} is champion, the alias "
                 f"that {_named(alias)} is: it was moved by other means. `latentops registry verify "
                 f"{self.name} --heal` puts it back."
             )
+        return chain
 
     def lineage_claim(self, key: str, model_id: str) -> str:
         """The first logged model that anybody named for that lineage: once for each of them."""
@@ -203,7 +232,7 @@ class Log:
         """Deleted ones too, oldest first."""
         runs: list[Run] = []
         token: str | None = None
-        while token is not None or not runs:
+        while True:
             page = self._client.search_runs(
                 [experiment_id],
                 f"tags.`{_PARENT}` = '{self._run_id}'",
@@ -215,8 +244,7 @@ class Log:
             runs += page
             token = page.token
             if not token:
-                break
-        return [run for run in runs if _EVENT in run.data.tags]
+                return [run for run in runs if _EVENT in run.data.tags]
 
     def _begin(self, event: Event) -> str:
         if len(event.text) > _LONGEST_TAG:
@@ -252,10 +280,10 @@ class Log:
 
     def point(self) -> None:
         """Let the alias say what the log does; a writer elsewhere may be quicker."""
-        while (champion := self.read().champion) not in (None, self._aliased()):
+        while (champion := self.read().champion) not in (None, self.aliased()):
             self._client.set_registered_model_alias(self.name, CHAMPION, str(champion))
 
-    def _aliased(self) -> int | None:
+    def aliased(self) -> int | None:
         found = self._client.get_registered_model(self.name).aliases.get(CHAMPION)
         return None if found is None else int(found)
 
@@ -314,11 +342,8 @@ def _created(store: Store, name: str) -> str | None:
 
 
 def _audit_run(store: Store, name: str) -> str:
-    """An unused one, or one of a registered model that was deleted, whose log goes on."""
+    """A new one: a registered model that was deleted and made again is another."""
     experiment_id = store.experiment_id(f"registry of {name}")
-    found = store.client.search_runs([experiment_id], f"tags.`{_OF}` = '{name}'", max_results=1)
-    if found:
-        return str(found[0].info.run_id)
     made = store.client.create_run(experiment_id, tags={_OF: name, _RUN_NAME: f"audit of {name}"})
     store.client.set_terminated(made.info.run_id)
     return str(made.info.run_id)
@@ -353,16 +378,34 @@ def _open(run: Run) -> bool:
 
 
 def _lost(run: Run, claims: Mapping[int, str]) -> bool:
-    """Whether its number went to another event."""
-    number = _record(run).number
-    claimed = claims.get(number) if number else None
-    return _open(run) and claimed not in (None, chains.digest(run.data.tags[_EVENT]))
+    """Whether its number went to another event, or to another run of the same."""
+    return _open(run) and _record(run).number in claims
+
+
+def _done(run: Run) -> bool:
+    """Of two runs of one event, whose request was sent twice, the one that was carried out."""
+    return bool(run.info.status == "FINISHED" and run.info.lifecycle_stage == LifecycleStage.ACTIVE)
+
+
+def _line(reason: str) -> str:
+    """What a person wrote, on one line, as UTF-8."""
+    text = reason.encode(errors="replace").decode()
+    return textwrap.shorten(text, LONGEST_REASON, placeholder=" ...")
 
 
 def _who() -> str:
-    here = f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # in a container whose user has no name
+        user = f"uid {os.getuid()}"
+    here = f"{user}@{socket.gethostname()}"
     account = os.environ.get("MLFLOW_TRACKING_USERNAME")
     return f"{account} ({here})" if account else here
+
+
+def told(value: str) -> str:
+    """Of a tag, for the log: itself, or its digest where it is long."""
+    return value if len(value) <= _LONGEST_FACT else f"sha256:{chains.digest(value)}"
 
 
 def _named(version: int | None) -> str:

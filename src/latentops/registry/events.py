@@ -13,7 +13,16 @@ import pydantic
 
 from latentops.artifacts import Schema
 
-Kind = Literal["registered", "sealed", "promoted", "refused", "rolled_back", "reproduced", "healed"]
+Kind = Literal[
+    "registered",
+    "rescored",
+    "sealed",
+    "promoted",
+    "refused",
+    "rolled_back",
+    "reproduced",
+    "healed",
+]
 START = "0" * 64  # what the first event holds in place of a digest
 LONGEST_REASON = 1_000
 
@@ -106,21 +115,24 @@ def fault(
     """The first place where the chain was altered, deleted or inserted.
 
     `claims` are the digests of the events by number, `head` a number and its digest that were noted
-    elsewhere. A record that was never claimed and never finished is what a kill left: no event.
+    elsewhere. A record that was never claimed and never finished is what a kill left: no event. One
+    that says word for word what another does is of a request that was sent twice, and says nothing.
     """
     found = [*_chain_faults(claims, records), *_inserted(claims, records), *_cut(claims, head)]
     return min(found, key=lambda one: one.number, default=None)
 
 
 def _chain_faults(claims: Mapping[int, str], records: Sequence[Record]) -> Iterable[Fault]:
-    by_digest = {digest(record.text): record for record in records}
-    numbered = {record.number for record in records}
+    whole_last = sorted(records, key=lambda record: not record.deleted)
+    by_digest = {digest(record.text): record for record in whole_last}
+    numbered = {record.number for record in records if record.finished}
     for number in range(1, max(claims, default=0) + 1):
         claimed = claims.get(number)
         record = by_digest.get(claimed) if claimed else None
         if claimed is None or (record is None and number not in numbered):
             yield Fault(number, "deleted")
-        elif record is None or not _follows(parse(record.text), number, claims):
+            return  # what comes after it may be without end
+        if record is None or not _follows(parse(record.text), number, claims):
             yield Fault(number, "altered")
         elif record.deleted:
             yield Fault(number, "deleted")
@@ -134,14 +146,9 @@ def _follows(event: Event | None, number: int, claims: Mapping[int, str]) -> boo
 
 def _inserted(claims: Mapping[int, str], records: Sequence[Record]) -> Iterable[Fault]:
     known = set(claims.values())
-    seen: set[str] = set()
     for record in records:
-        sha256 = digest(record.text)
-        if sha256 in known and sha256 not in seen:
-            seen.add(sha256)
-        elif (
-            record.finished and not record.deleted and not _stands_for_lost(record, claims, records)
-        ):
+        counts = record.finished and not record.deleted and digest(record.text) not in known
+        if counts and not _stands_for_lost(record, claims, records):
             yield Fault(record.number or len(claims) + 1, "inserted")
 
 

@@ -11,7 +11,7 @@ from mlflow import artifacts as mlflow_artifacts
 
 from latentops import artifacts
 from latentops.errors import IntegrityError, StoreError
-from latentops.registry import reference, versions
+from latentops.registry import audit, reference, versions
 from latentops.registry.candidate import MODEL_FILES
 from latentops.registry.versions import Version
 from latentops.store import Store, connect, one_line_errors
@@ -23,8 +23,22 @@ _FOLDER = "artifacts"  # in which MLflow keeps the files that a pyfunc model was
 
 
 def model_folder(text: str) -> Path:
-    """Of NAME, NAME@alias or NAME/version, with or without models:/ before it."""
-    return folder(versions.find(reference.parse(text)))
+    """Of NAME, NAME@alias or NAME/version, with or without models:/ before it.
+
+    Raises IntegrityError where the champion is asked for and the alias is not where the log says.
+    """
+    asked = reference.parse(text)
+    version = versions.find(asked)
+    if asked.version is None and audit.CHAMPION in version.aliases:
+        _require_alias(version)
+    return folder(version)
+
+
+def _require_alias(version: Version) -> None:
+    store = connect()
+    with one_line_errors(store.uri):
+        if log := audit.find(store, version.name):
+            log.require_alias(log.read())
 
 
 def folder(version: Version) -> Path:
@@ -35,6 +49,8 @@ def folder(version: Version) -> Path:
     """
     store = connect()
     with one_line_errors(store.uri):
+        if log := audit.find(store, version.name):
+            log.read().require_recorded(version.number, version.tags)
         return checked(version, stored(store, version))
 
 

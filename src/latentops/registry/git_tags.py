@@ -17,7 +17,6 @@ from latentops.errors import StoreError
 from latentops.registry import audit
 from latentops.registry.audit import CHAMPION
 from latentops.registry.events import Event
-from latentops.registry.versions import list_versions
 from latentops.store import project_root
 
 _log = logging.getLogger(__name__)
@@ -41,8 +40,10 @@ def sync(name: str) -> list[str]:
     _check(name)
     folder = project_root()
     found = provenance.tags(folder)
-    versions, events = list_versions(name), audit.events(name)
-    commits = {each.number: each.sealed_commit for each in versions if each.sealed_commit}
+    chain = audit.read(name)
+    audit.require_sound(name, chain)
+    events, numbers = chain.events, {event.version for event in chain.events}
+    commits = {number: commit for number in numbers if (commit := chain.sealed(number))}
     wanted = list(_wanted(commits, events))
     new = [tag for tag in wanted if tag.name not in found]
     for tag in new:

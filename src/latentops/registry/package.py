@@ -1,5 +1,7 @@
 """A model in MLflow's format without a pickle: safetensors, JSON and code."""
 
+import hashlib
+import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import mlflow.pyfunc
 import numpy as np
+from mlflow import artifacts as mlflow_artifacts
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -15,10 +18,13 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 import latentops
+from latentops import artifacts
 from latentops.artifacts import Spec, Vocabulary
+from latentops.errors import IntegrityError
 from latentops.registry.candidate import MODEL_FILES, Candidate
 from latentops.store import Store
 
+PACKAGE = "package_sha256"  # a tag: of what MLflow stores beside the model's own files
 _CODE = Path(latentops.__file__).parent  # stored whole: a model loads where the package is absent
 _REQUIREMENTS = (
     "torch",
@@ -55,11 +61,36 @@ def log(store: Store, run_id: str, candidate: Candidate, tags: Mapping[str, str]
         described = Model(run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id)
         card = _written(Path(folder, "card"), candidate.card)
         _save(Path(folder, "model"), described, candidate, [*MODEL_FILES, *card])
+        store.client.set_logged_model_tags(
+            logged.model_id, {PACKAGE: _sha256(Path(folder, "model"))}
+        )
         with _whole(logged):
             store.client.log_model_artifacts(logged.model_id, str(Path(folder, "model")))
     store.client.finalize_logged_model(logged.model_id, "READY")
     store.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return str(logged.model_id)
+
+
+def require_whole(store: Store, source: str, sha256: str) -> None:
+    """IntegrityError where what MLflow would run of that logged model is not what was logged."""
+    with store.as_default():
+        folder = Path(mlflow_artifacts.download_artifacts(artifact_uri=source))
+    if _sha256(folder) != sha256:
+        raise IntegrityError(
+            f"MLmodel, the code or the requirements of {source} are not what was logged. "
+            "latentops does not run them, but mlflow.pyfunc does: do not load it so."
+        )
+
+
+def _sha256(folder: Path) -> str:
+    """Of all files but those of the model and its card, which have digests of their own."""
+    digests = {
+        path.relative_to(folder).as_posix(): artifacts.sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not {"artifacts", "__pycache__"} & {*path.relative_to(folder).parts}
+    }
+    digests.pop("registered_model_meta", None)  # MLflow writes it where it downloads to
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def discard(store: Store, model_id: str) -> None:

@@ -5,14 +5,16 @@ the champion meanwhile makes this one be refused.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentops.errors import IntegrityError, RefusedError, StoreError
 from latentops.registry import audit, fetch, rule
 from latentops.registry.audit import Chain, Log
-from latentops.registry.events import Event
+from latentops.registry.events import LONGEST_REASON, Event
 from latentops.registry.reference import Reference, check_name
 from latentops.registry.rule import Decision
 from latentops.registry.settings import Settings
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 Scorer = Callable[[Path, Path | None], "Pair"]
 """Of the folders of challenger and champion."""
 
-Table = Callable[[Decision], str]
+Table = Callable[["Outcome"], str]
 """The verdict as it shall stand on the version."""
 
 _LONGEST_TABLE = 5_000
@@ -62,26 +64,38 @@ def promote(
     """Make that version, or the challenger, the champion, if the gates of `policy` let it.
 
     A refusal by a gate is an outcome. RefusedError: the champion is not `expect`, or was moved
-    meanwhile. IntegrityError: stored files are not what was registered; force does not help.
+    meanwhile. IntegrityError: stored files are not what was registered; force helps only where
+    they are those of the champion, which is then left out of the comparison.
     """
     store = connect()
     with one_line_errors(store.uri):
         log, chain = _opened(store, name, settle=not dry_run)
         version = found(store, Reference(name, number), CHALLENGER)
         champion = found(store, Reference(name, chain.champion)) if chain.champion else None
-        _require_expected(log, version, expect, chain.champion, dry_run)
+        written = None if dry_run else log
+        with _refusals(written, version):
+            _require_expected(version, expect, chain.champion)
         if champion and version.number == champion.number:
             return Outcome(version, champion)
-        pair = score(*_folders(log, chain, version, champion, dry_run))
+        with _refusals(written, version):
+            mine = fetch.folder(version)
+            theirs, damage = _champions_folder(champion, force)
+        pair = score(mine, theirs)
         decision = _decision(chain, version, pair, policy)
-        notes = (*pair.notes, *_other_rows(version, champion, pair))
-        outcome = Outcome(version, champion, decision, notes, forced=force and not decision.promote)
+        outcome = Outcome(
+            version,
+            champion,
+            decision,
+            notes=(*damage, *pair.notes, *_other_rows(version, champion, pair)),
+            forced=force and (bool(damage) or not decision.promote),
+        )
         if dry_run:
             return outcome
-        with store.lock:
-            text = table(decision)[:_LONGEST_TABLE]
+        with store.lock, _refusals(log, version):
+            done = _written(log, outcome, reason)
+            text = table(done)[:_LONGEST_TABLE]
             store.client.set_model_version_tag(name, str(version.number), "verdict", text)
-            return _written(log, outcome, reason)
+            return done
 
 
 def rollback(name: str, to: int | None = None, reason: str = "") -> Version:
@@ -93,65 +107,58 @@ def rollback(name: str, to: int | None = None, reason: str = "") -> Version:
     with one_line_errors(store.uri), store.lock:
         log, chain = _opened(store, name, settle=True)
         number = _before(name, chain, to)
-        if number == chain.champion:
-            return found(store, Reference(name, number))
         version = found(store, Reference(name, number))
-        _folder(log, chain, version)
-        log.append("rolled_back", number, reason, champion=number, against=chain.champion)
+        if number == chain.champion:
+            return version
+        with _refusals(log, version):
+            fetch.folder(version)
+            log.append("rolled_back", number, reason, champion=number, against=chain.champion)
         return found(store, Reference(name, number))
 
 
 def _opened(store: Store, name: str, settle: bool) -> tuple[Log, Chain]:
     check_name(name)
     log = audit.require(store, name)
-    if settle:
+    if not settle:
+        chain = log.read()
+    else:
         with store.lock:
             chain = log.settle()
-        log.require_alias(chain)
-    else:
-        chain = log.read()
+        chain = log.require_alias(chain)
     audit.require_sound(name, chain)
     return log, chain
 
 
-def _require_expected(
-    log: Log, version: Version, expect: int | None, champion: int | None, dry_run: bool
-) -> None:
-    if expect is None or expect == champion:
-        return
-    reason = f"version {expect} was expected to be champion, and {champion or 'none'} is"
-    if not dry_run:
-        log.append("refused", version.number, reason)
-    raise RefusedError(
-        f"{version} was not promoted: {reason}. Look at `latentops registry audit {log.name}` and "
-        "decide again."
-    )
-
-
-def _folders(
-    log: Log, chain: Chain, version: Version, champion: Version | None, dry_run: bool
-) -> tuple[Path, Path | None]:
-    write = None if dry_run else log
-    mine = _folder(write, chain, version)
-    return mine, _folder(write, chain, champion, version) if champion else None
-
-
-def _folder(
-    log: Log | None, chain: Chain, version: Version, refused: Version | None = None
-) -> Path:
-    """Of that version, whose files and tags are those that the log says; else `refused` is."""
+@contextmanager
+def _refusals(log: Log | None, version: Version) -> Iterator[None]:
+    """What is refused on the way is in the log too; None where nothing shall be written."""
     try:
-        recorded = chain.registered(version.number)
-        if recorded and recorded.facts["files_sha256"] != version.tags.get("files_sha256"):
-            raise IntegrityError(
-                f"The tag files_sha256 of {version} is not what event {recorded.number} of the log "
-                "says: somebody changed it. Nothing was moved."
-            )
-        return fetch.folder(version)
-    except IntegrityError as error:
-        if log:
-            log.append("refused", (refused or version).number, str(error))
+        yield
+    except (RefusedError, IntegrityError) as error:
+        if log and log.read().fault is None:
+            log.append("refused", version.number, str(error))
         raise
+
+
+def _require_expected(version: Version, expect: int | None, champion: int | None) -> None:
+    if expect is not None and expect != champion:
+        raise RefusedError(
+            f"{version} was not promoted: version {expect} was expected to be champion, and "
+            f"{champion or 'none'} is. Look at `latentops registry audit {version.name}` and "
+            "decide again."
+        )
+
+
+def _champions_folder(champion: Version | None, force: bool) -> tuple[Path | None, tuple[str, ...]]:
+    """And what is wrong with it, where force goes on without it."""
+    if champion is None:
+        return None, ()
+    try:
+        return fetch.folder(champion), ()
+    except IntegrityError as error:
+        if force:
+            return None, (f"Scored without the champion. {error}",)
+        raise IntegrityError(f"{error} To replace it unseen: --force.") from error
 
 
 def _decision(chain: Chain, version: Version, pair: "Pair", policy: Settings) -> Decision:
@@ -171,23 +178,19 @@ def _other_rows(version: Version, champion: Version | None, pair: "Pair") -> Ite
 
 
 def _written(log: Log, outcome: Outcome, reason: str) -> Outcome:
-    decision = outcome.decision
+    decision, number = outcome.decision, outcome.version.number
     assert decision is not None
+    append = partial(
+        log.append,
+        version=number,
+        reason="; ".join(filter(None, (reason, *decision.reasons))),
+        facts={"notes": " ".join(outcome.notes)[:LONGEST_REASON]} if outcome.notes else {},
+        gates=[gate.plain() for gate in decision.gates],
+    )
+    if not outcome.promoted:
+        return replace(outcome, event=append("refused"))
     before = outcome.champion.number if outcome.champion else None
-    why = "; ".join(filter(None, (reason, *decision.reasons)))
-    number, gates = outcome.version.number, [gate.plain() for gate in decision.gates]
-    if outcome.promoted:
-        event = log.append(
-            "promoted",
-            number,
-            why,
-            champion=number,
-            against=before,
-            forced=outcome.forced,
-            gates=gates,
-        )
-    else:
-        event = log.append("refused", number, why, gates=gates)
+    event = append("promoted", champion=number, against=before, forced=outcome.forced)
     return replace(outcome, event=event)
 
 

@@ -1,12 +1,12 @@
 """Register the project's model: once for each lineage, whatever was killed or wiped before."""
 
 import logging
+from collections.abc import Mapping
 
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from latentops.errors import RefusedError
 from latentops.registry import audit, package
@@ -14,10 +14,10 @@ from latentops.registry.audit import Log
 from latentops.registry.candidate import Candidate
 from latentops.registry.reference import check_name
 from latentops.registry.versions import CHALLENGER, Version, version_of
-from latentops.store import Store, connect, one_line_errors
+from latentops.store import ABSENT, Store, connect, one_line_errors
 
 _log = logging.getLogger(__name__)
-FACTS = ("lineage_key", "weights_sha256", "head_sha256", "files_sha256")
+_LATER = ("sealed_commit", "sealed_dvc_lock_sha256", "verdict", "reproduced")  # tags of an event
 
 
 def register(name: str, candidate: Candidate) -> Version:
@@ -30,11 +30,11 @@ def register(name: str, candidate: Candidate) -> Version:
     with one_line_errors(store.uri), store.lock:
         found = _found(store.client, name, candidate.lineage.key)
         version = found or _created(store, name, candidate)
-        if found:
-            _refresh(store, version, candidate)
         log = audit.begin(store, name)
         log.settle()
-        record(log, version)
+        record(store, log, version)
+        if found:
+            _refresh(store, log, version, candidate)
         _challenge(store.client, name, str(version.version))
         return version_of(
             store.client.get_registered_model(name),
@@ -42,12 +42,18 @@ def register(name: str, candidate: Candidate) -> Version:
         )
 
 
-def record(log: Log, version: ModelVersion) -> None:
-    """Write into the log that the version is there, if that is not in it; the first is champion."""
+def record(store: Store, log: Log, version: ModelVersion) -> None:
+    """Write into the log that the version is there, if that is not in it.
+
+    The first is champion; of a model that had one before it had a log, that one is.
+    """
     number, chain = int(version.version), log.read()
     if chain.registered(number):
         return
-    facts = {name: version.tags[name] for name in FACTS if name in version.tags}
+    if chain.champion is None and (aliased := log.aliased()) not in (None, number):
+        record(store, log, store.client.get_model_version(log.name, str(aliased)))
+        chain = log.read()
+    facts = _facts(version.tags)
     if chain.champion is None:
         try:
             log.append("registered", number, "the first", champion=number, facts=facts)
@@ -55,6 +61,12 @@ def record(log: Log, version: ModelVersion) -> None:
         except RefusedError:  # another machine was first
             pass
     log.append("registered", number, facts=facts)
+
+
+def _facts(tags: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of a version that was registered by other means."""
+    known = tags if "lineage_key" in tags else {}
+    return {name: audit.told(value) for name, value in known.items() if name not in _LATER}
 
 
 def _found(client: MlflowClient, name: str, lineage_key: str) -> ModelVersion | None:
@@ -73,6 +85,7 @@ def _created(store: Store, name: str, candidate: Candidate) -> ModelVersion:
         package.discard(store, model_id)
         if found := _found(store.client, name, candidate.lineage.key):
             return found
+    tags[package.PACKAGE] = store.client.get_logged_model(first).tags[package.PACKAGE]
     with store.as_default():
         made = store.client.create_model_version(
             name, f"models:/{first}", run_id, tags=tags, model_id=first
@@ -105,7 +118,7 @@ def _ready(store: Store, model_id: str) -> bool:
     try:
         return bool(store.client.get_logged_model(model_id).status == LoggedModelStatus.READY)
     except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+        if error.error_code not in ABSENT:
             raise
         return False
 
@@ -117,7 +130,7 @@ def _run(store: Store, candidate: Candidate) -> str:
         if known.info.lifecycle_stage == LifecycleStage.ACTIVE:
             return candidate.run_id
     except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+        if error.error_code not in ABSENT:
             raise
     tags = {**candidate.tags(), "restored_from_run": candidate.run_id}
     fresh = store.client.create_run(store.experiment_id(candidate.experiment), tags=tags)
@@ -139,16 +152,17 @@ def _warn_of_other_data(client: MlflowClient, name: str, candidate: Candidate) -
         )
 
 
-def _refresh(store: Store, version: ModelVersion, candidate: Candidate) -> None:
-    changed = {
-        key: value
-        for key, value in candidate.score_tags().items()
-        if version.tags.get(key) != value
-    }
+def _refresh(store: Store, log: Log, version: ModelVersion, candidate: Candidate) -> None:
+    """The scores of another evaluation, and the event that says so."""
+    scores, recorded = candidate.score_tags(), log.read().recorded(int(version.version))
+    changed = {key: value for key, value in scores.items() if version.tags.get(key) != value}
     if changed:
         package.log_card(store, str(version.source), candidate)
     for key, value in changed.items():
         store.client.set_model_version_tag(version.name, version.version, key, value)
+    facts = {key: audit.told(value) for key, value in scores.items()}
+    if recorded and not facts.items() <= recorded.items():
+        log.append("rescored", int(version.version), facts=facts)
 
 
 def _challenge(client: MlflowClient, name: str, number: str) -> None:

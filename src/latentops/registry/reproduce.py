@@ -21,8 +21,8 @@ import yaml
 
 from latentops import artifacts, provenance
 from latentops.artifacts import Schema
-from latentops.errors import RefusedError, StoreError
-from latentops.registry import audit, lineage
+from latentops.errors import IntegrityError, RefusedError, StoreError
+from latentops.registry import audit, fetch, lineage
 from latentops.registry.commit import SHORT
 from latentops.registry.versions import Version
 from latentops.store import connect, one_line_errors, project_root
@@ -121,12 +121,24 @@ def reproduce(version: Version) -> Proof:
             f"{version} is not sealed, so no commit is known that makes it. Commit dvc.lock, then "
             f"`latentops registry seal {version.name} {version.number}`."
         )
-    audit.events(version.name)  # raises where the log could not take the proof
+    fetch.folder(version)  # a proof of the tags is one of the model only where these agree
+    _require_sealed(version)
     began = time.monotonic()
     made = _made_again(project_root(), version.sealed_commit)
     proof = compare(version.sealed_commit, version.tags, made, time.monotonic() - began)
     _record(version, proof)
     return proof
+
+
+def _require_sealed(version: Version) -> None:
+    """By the log; it must be able to take the proof, too."""
+    chain = audit.read(version.name)
+    audit.require_sound(version.name, chain)
+    if chain.sealed(version.number) != version.sealed_commit:
+        raise IntegrityError(
+            f"The log knows no seal of {version} with commit {version.sealed_commit}. `latentops "
+            f"registry seal {version.name} {version.number}` asks git again."
+        )
 
 
 def compare(commit: str, tags: Mapping[str, str], made: Made, seconds: float) -> Proof:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from latentops import provenance
 from latentops.errors import RefusedError
-from latentops.registry import audit, commit
+from latentops.registry import audit, commit, fetch
 from latentops.registry.reference import Reference
 from latentops.registry.versions import CHALLENGER, Version, find
 from latentops.store import Store, connect, one_line_errors, project_root
@@ -22,6 +22,7 @@ def seal(name: str, number: int | None = None, rev: str = "HEAD") -> Version:
     Raises RefusedError, and changes nothing, where the commit makes another model.
     """
     version = find(Reference(name, number), CHALLENGER)
+    fetch.folder(version)  # what is sealed is what is stored, and what the log says
     folder = project_root()
     sha = provenance.commit(folder, rev)
     at = commit.read(folder, sha)

@@ -21,6 +21,7 @@ class Score:
 
     more_is_better: bool
     needs: str
+    has_interval: bool = False  # it is a mean over rows
 
 
 _LABELS = "labelled test rows in scope and a model with a classifier"
@@ -28,15 +29,15 @@ _STRANGERS = "test rows in scope and out of scope and a model with a classifier"
 _ROWS = "test rows in scope, and for a difference two models of the same target words"
 
 SCORES: Mapping[str, Score] = {
-    "accuracy": Score(True, _LABELS),
+    "accuracy": Score(True, _LABELS, has_interval=True),
     "recall_macro": Score(True, _LABELS),
     "f1_macro": Score(True, _LABELS),
     "out_of_scope_auroc": Score(True, _STRANGERS),
-    "out_of_scope_recall": Score(True, _STRANGERS),
-    "in_scope_refused": Score(False, _STRANGERS),
-    "elbo_nats": Score(True, _ROWS),
-    "rate_nats": Score(False, _ROWS),
-    "distortion_nats": Score(False, _ROWS),
+    "out_of_scope_recall": Score(True, _STRANGERS, has_interval=True),
+    "in_scope_refused": Score(False, _STRANGERS, has_interval=True),
+    "elbo_nats": Score(True, _ROWS, has_interval=True),
+    "rate_nats": Score(False, _ROWS, has_interval=True),
+    "distortion_nats": Score(False, _ROWS, has_interval=True),
     "active_units": Score(True, "two test rows in scope"),
     "model_bytes": Score(False, "the files of the model"),
     "seconds_per_example": Score(False, "a test row that the model can read"),
@@ -49,6 +50,14 @@ def _known(limits: dict[str, float]) -> dict[str, float]:
         if name not in SCORES:
             raise ValueError(f"no such score: {name!r} ({_guess(name)})")
     return limits
+
+
+def _with_interval(gains: dict[str, float]) -> dict[str, float]:
+    for name in gains:
+        if not SCORES[name].has_interval:
+            known = ", ".join(name for name, score in SCORES.items() if score.has_interval)
+            raise ValueError(f"{name} has no interval that a gain could clear; these have: {known}")
+    return gains
 
 
 def _guess(name: str) -> str:
@@ -75,7 +84,7 @@ class Settings(Section):
     )
     at_least: Limits = pydantic.Field({}, description="score -> what a challenger must reach")
     at_most: Limits = pydantic.Field({}, description="score -> what it must not exceed")
-    min_gain: Amounts = pydantic.Field(
+    min_gain: Annotated[Amounts, pydantic.AfterValidator(_with_interval)] = pydantic.Field(
         {}, description="score -> by how much the whole 95 % interval must beat the champion"
     )
     max_loss: Amounts = pydantic.Field(

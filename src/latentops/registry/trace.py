@@ -17,13 +17,13 @@ from mlflow.exceptions import MlflowException
 from latentops import artifacts, config, provenance
 from latentops.errors import ArtifactError, GitError, IntegrityError, StoreError
 from latentops.registry import audit, commit, fetch, lineage, trial
+from latentops.registry.audit import CHAMPION
 from latentops.registry.checks import Check, State
 from latentops.registry.commit import SHORT, Snapshot
 from latentops.registry.lineage import Lineage
-from latentops.registry.register import FACTS
 from latentops.registry.seal import LOCK_SHA256
 from latentops.registry.versions import Version
-from latentops.store import Store, connect, one_line_errors, project_root
+from latentops.store import ABSENT, Store, connect, one_line_errors, project_root
 
 _MODEL_MD5, _DATA_MD5 = "model_md5", "data_md5"
 _RUN_TAGS = ("lineage_key", "weights_sha256", "settings_sha256", "code_sha256")
@@ -145,7 +145,7 @@ def _active_run(store: Store, run_id: str) -> Run | None:
     try:
         run = store.client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in ABSENT:
             return None
         raise
     return run if run.info.lifecycle_stage == LifecycleStage.ACTIVE else None
@@ -198,7 +198,7 @@ def _data(traced: _Traced) -> _Found:
     if found := traced.at and commit.recorded_differences(traced.at, traced.tags, _DATA_MD5):
         return _Found("failed", found[0], _CHANGED_TAG)
     train = expected.get(artifacts.tensors_path("train"), "none")
-    return _Found("ok", f"{len(expected)} files, train {train[:SHORT]}, {_against(traced)}")
+    return _compared(traced, f"{len(expected)} files, train {train[:SHORT]}")
 
 
 def _settings(traced: _Traced) -> _Found:
@@ -208,16 +208,18 @@ def _settings(traced: _Traced) -> _Found:
     if found := traced.at and commit.settings_differences(traced.at):
         return _Found("failed", found[0], "Seal the version with the commit that makes it.")
     named = (f"{name} {value}" for name, value in traced.settings().items() if name in _NAMED)
-    return _Found("ok", ", ".join([recorded[:SHORT], *named, _against(traced)]))
+    return _compared(traced, ", ".join([recorded[:SHORT], *named]))
 
 
 _NAMED = (trial.BETA, trial.LATENT)
 
 
-def _against(traced: _Traced) -> str:
-    """What the tags were compared with."""
-    with_what = [*(["the model"] if traced.model else []), *(["the commit"] if traced.at else [])]
-    return f"as {' and '.join(with_what)} say" if with_what else "compared with nothing"
+def _compared(traced: _Traced, what: str) -> _Found:
+    """With the stored model, the commit, or both; where neither can be had, with nothing."""
+    others = [*(["the model"] if traced.model else []), *(["the commit"] if traced.at else [])]
+    if not others:
+        return _Found("absent", f"{what}, and nothing to compare it with")
+    return _Found("ok", f"{what}, as in {' and '.join(others)}")
 
 
 def _code(traced: _Traced) -> _Found:
@@ -238,9 +240,10 @@ def _study(traced: _Traced) -> _Found:
     chosen = _chosen(traced, study, number)
     if chosen is None:
         return _Found("absent", f"{named}: neither tune/ nor the store has it now")
-    settings = traced.settings()
+    if not (settings := traced.settings()):
+        return _Found("absent", f"{named}, and no settings to compare it with")
     for name, value in chosen.items():
-        if settings and float(settings.get(name, "nan")) != value:
+        if float(settings.get(name, "nan")) != value:
             what = f"{named} chose {name} {value:g}, the model has {settings.get(name)}"
             return _Found("failed", what, _CHANGED_TAG)
     return _Found(
@@ -263,7 +266,7 @@ def _logged_choice(traced: _Traced, study: str, number: str) -> dict[str, float]
     for parent in client.search_runs(where, f"tags.study = '{study}'"):
         below = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and tags.trial = '{number}'"
         for run in client.search_runs(where, below):
-            return {name: float(run.data.params[name]) for name in _NAMED}
+            return {name: float(run.data.params.get(name, "nan")) for name in _NAMED}
     return None
 
 
@@ -277,11 +280,9 @@ def _event(traced: _Traced) -> _Found:
         return _Found("failed", str(chain.fault), "Restore the store from a backup.")
     if (event := chain.registered(version.number)) is None:
         return _Found("failed", "the log does not know the version", f"{heal} writes it there.")
-    for name in FACTS:
-        if event.facts.get(name) != traced.tags.get(name):
-            return _Found(
-                "failed", f"tag {name} is not what event {event.number} says", _CHANGED_TAG
-            )
+    chain.require_recorded(version.number, version.tags)
+    if CHAMPION in version.aliases:
+        log.require_alias(chain)
     if chain.sealed(version.number) != version.sealed_commit:
         what = "the log knows no seal with that commit"
         return _Found("failed", what, f"`latentops registry seal {version.name} {version.number}`.")

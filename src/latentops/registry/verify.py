@@ -1,5 +1,6 @@
 """Whether a registered model is what its log says, and what can be mended of what is not."""
 
+import time
 from collections.abc import Iterator
 
 from latentops.errors import ArtifactError, IntegrityError, StoreError
@@ -8,9 +9,11 @@ from latentops.registry.audit import Chain, Log
 from latentops.registry.checks import Check
 from latentops.registry.events import Event
 from latentops.registry.reference import check_name
-from latentops.registry.register import FACTS, record
+from latentops.registry.register import record
 from latentops.registry.versions import Version, all_of
 from latentops.store import Store, connect, one_line_errors
+
+_PATIENCE_SECONDS = 1.0
 
 
 def verify(name: str, exported: list[Event] | None = None) -> list[Check]:
@@ -24,7 +27,7 @@ def verify(name: str, exported: list[Event] | None = None) -> list[Check]:
         if log is None:
             return [_without_log(name)]
         try:
-            chain = log.read()
+            chain = _at_rest(log)
         except IntegrityError as error:
             return [Check("log", "failed", str(error))]
         return [*_of_log(log, chain, exported or []), *_of_versions(store, name, chain)]
@@ -48,6 +51,15 @@ def heal(name: str) -> list[str]:
         done += _recorded(store, log)
         done += _aliased(store, log)
         return done + _restored(store, name)
+
+
+def _at_rest(log: Log) -> Chain:
+    """The log; somebody who is writing to it now gets the time to end."""
+    chain = log.read()
+    if chain.unfinished:
+        time.sleep(_PATIENCE_SECONDS)
+        chain = log.read()
+    return chain
 
 
 def _unknown(name: str) -> Check:
@@ -86,10 +98,8 @@ def _of_log(log: Log, chain: Chain, exported: list[Event]) -> Iterator[Check]:
 
 def _of_versions(store: Store, name: str, chain: Chain) -> Iterator[Check]:
     versions = {version.number: version for version in all_of(store, name)}
-    gone = {event.version for event in chain.events if "files_sha256" in event.facts} - set(
-        versions
-    )
-    for number in sorted(gone):
+    registered = {event.version for event in chain.events if event.kind == "registered"}
+    for number in sorted(registered - set(versions)):
         yield Check(
             f"version {number}", "failed", "it was registered and is gone", "register it again"
         )
@@ -98,26 +108,20 @@ def _of_versions(store: Store, name: str, chain: Chain) -> Iterator[Check]:
 
 
 def _of_version(store: Store, version: Version, chain: Chain) -> Check:
-    title, recorded = f"version {version.number}", chain.registered(version.number)
-    if recorded is None:
-        return Check(title, "failed", "the log does not know it", "--heal writes it into the log")
-    changed = [
-        name
-        for name in FACTS
-        if name in recorded.facts and recorded.facts[name] != version.tags.get(name)
-    ]
-    if changed:
-        said = f"tag {changed[0]} is not what event {recorded.number} says"
-        return Check(title, "failed", said, "somebody changed the tag: do not use the version")
+    title = f"version {version.number}"
     try:
+        chain.require_recorded(version.number, version.tags)
         fetch.checked(version, fetch.stored(store, version))
+        package.require_whole(store, version.source, version.tags[package.PACKAGE])
+    except KeyError:
+        return Check(title, "failed", "it was registered by other means")
     except (StoreError, OSError) as error:
         return Check(title, "failed", str(error))
-    return Check(
-        title,
-        "ok",
-        f"{len(fetch.digests(version))} files, weights {version.tags['weights_sha256'][:12]}",
-    )
+    if version.sealed_commit != chain.sealed(version.number):
+        seal = f"`latentops registry seal {version.name} {version.number}` asks git"
+        return Check(title, "failed", "the log knows no seal with the commit that it names", seal)
+    weights = version.tags["weights_sha256"][: audit.SHORT]
+    return Check(title, "ok", f"{len(fetch.digests(version))} files, weights {weights}")
 
 
 def _recorded(store: Store, log: Log) -> list[str]:
@@ -125,23 +129,32 @@ def _recorded(store: Store, log: Log) -> list[str]:
     chain, done = log.read(), []
     for version in reversed(all_of(store, log.name)):
         if chain.registered(version.number) is None:
-            record(log, store.client.get_model_version(log.name, str(version.number)))
+            record(store, log, store.client.get_model_version(log.name, str(version.number)))
             done.append(f"wrote version {version.number} into the log")
     return done
 
 
 def _aliased(store: Store, log: Log) -> list[str]:
+    """The last champion that is left and whole; one by force where none is."""
     chain = log.read()
     try:
         log.require_alias(chain)
     except IntegrityError:
-        there = [version.number for version in all_of(store, log.name)]
-        if not there:
+        whole = {one.number for one in all_of(store, log.name) if _whole(store, one)}
+        former = [number for number in chain.champions if number in whole]
+        if not whole:
             return []
-        last = [number for number in chain.champions if number in there] or sorted(there)[:1]
+        number = former[-1] if former else min(whole)
         reason = "the alias was moved by other means"
-        log.append("healed", last[-1], reason, champion=last[-1], against=chain.champion)
-        return [f"put the alias champion back to version {last[-1]}"]
+        log.append(
+            "healed",
+            number,
+            reason if former else f"{reason}, and no former champion is left whole",
+            champion=number,
+            against=chain.champion,
+            forced=not former,
+        )
+        return [f"put the alias champion back to version {number}"]
     return []
 
 
