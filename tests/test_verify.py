@@ -134,6 +134,19 @@ def test_a_log_deleted_as_a_whole_is_said_with_the_way_back(
     assert failed() == {}
 
 
+def test_a_log_that_was_altered_can_be_left_behind(three: Path, client: MlflowClient) -> None:
+    left = client.get_registered_model(NAME).tags["audit_run_id"]
+    alter(2)
+    done = heal(NAME, new_log=True)
+    assert done[0] == "began another log, since event 2 was altered"
+    assert (champion(), list(failed())) == (2, ["version 2"])  # to be sealed again
+    first = audit.events(NAME)[0]
+    assert (first.kind, first.forced, first.champion_after) == ("healed", True, 2)
+    assert left in first.reason
+    assert not promote(3).promoted  # its seal was in the log that was left
+    assert heal(NAME, new_log=True) == []
+
+
 def test_an_export_betrays_a_log_that_was_written_anew(three: Path) -> None:
     exported = audit.events(NAME)
     assert not [check for check in verify(NAME, exported[:4]) if check.state == "failed"]
@@ -151,6 +164,7 @@ def test_a_changed_file_is_named_and_put_back_where_the_project_has_it(
     assert f"{file} of version 3 of tiny is not what was registered" in failed()["version 3"]
     assert heal(NAME) == ["put the files of version 3 back"]
     assert failed() == {}
+    assert history()[-1] == ("healed", 3, 2, 2)
 
 
 def test_a_changed_file_that_the_project_has_not_stays_a_failure(
@@ -215,9 +229,12 @@ def test_a_champion_that_was_deleted_gives_way_to_the_one_before(
 ) -> None:
     client.delete_model_version(NAME, "2")
     assert failed()["version 2"] == "it was registered and is gone"
-    heal(NAME)
-    assert champion() == 1
-    assert "champion" not in failed()
+    assert heal(NAME) == [
+        "noted that version 2 was deleted",
+        "put the alias champion back to version 1",
+    ]
+    assert (champion(), failed()) == (1, {})
+    assert history()[-2:] == [("healed", 2, 2, 2), ("healed", 1, 2, 1)]
 
 
 def test_versions_of_other_means_get_a_log(light: Path, client: MlflowClient) -> None:
@@ -242,7 +259,7 @@ def test_an_interrupted_promotion_is_carried_out(three: Path) -> None:
     with pytest.raises(Killed), killed_at(3, after=False):
         promote(3)
     assert "was not carried out" in failed()["log"]
-    assert heal(NAME) == ["carried out 1 interrupted events"]
+    assert heal(NAME) == ["carried out what event 7 says"]
     assert (champion(), failed()) == (3, {})
 
 

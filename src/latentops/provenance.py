@@ -142,6 +142,15 @@ def cpu() -> str:
     return ", ".join([said.get("model name") or platform.machine(), *numbers])
 
 
+def locked_md5(stage: str) -> dict[Path, str]:
+    """Of each output of that stage, by dvc.lock; empty where there is none that can be read."""
+    try:
+        outs = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"][stage]["outs"]
+        return {Path(out["path"]): str(out["md5"]) for out in outs}
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return {}
+
+
 def _stages() -> dict[str, Any]:
     try:
         return dict(yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"])

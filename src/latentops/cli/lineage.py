@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from latentops.cli import project, tables, versions
-from latentops.errors import CHECK_FAILED, ArtifactError
+from latentops.errors import CHECK_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -168,13 +168,8 @@ def _card_facts(version: "Version") -> "CardFacts":
     from latentops.registry import fetch
     from latentops.report import card as cards
 
-    file = fetch.folder(version) / cards.FACTS
-    if not file.is_file():
-        raise ArtifactError(
-            f"{version} was registered without a card ({cards.FACTS}). Where the project holds it, "
-            "`dvc repro --force --single-item register` adds one."
-        )
-    return artifacts.read_schema(cards.CardFacts, file)
+    fetch.folder(version)  # a card of a model that was changed describes nothing
+    return artifacts.read_schema(cards.CardFacts, fetch.card(version, cards.FACTS))
 
 
 def _standing(version: "Version") -> "Section":

@@ -171,13 +171,20 @@ def audit(name: str | None, export: Path | None, as_json: bool) -> None:
 @_name
 @click.option("--heal", is_flag=True, help="First mend what can be mended; the log says so.")
 @click.option(
+    "--new-log",
+    is_flag=True,
+    help="With --heal: leave a log behind that was altered, and begin another that says so.",
+)
+@click.option(
     "--against",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="A log that `audit --export` wrote: the log may have grown since, and nothing else.",
 )
 @tables.as_json_option
-def verify(name: str | None, heal: bool, against: Path | None, as_json: bool) -> None:
+def verify(
+    name: str | None, heal: bool, new_log: bool, against: Path | None, as_json: bool
+) -> None:
     """Check the log, the champion and all stored files.
 
     Exit status 4 where a check fails; it names the first event that was altered, deleted or
@@ -189,7 +196,9 @@ def verify(name: str | None, heal: bool, against: Path | None, as_json: bool) ->
     from latentops.registry import verify as verifying
 
     exported = _exported(source) if source else None
-    healed = _healed(model, policy) if heal else []
+    if new_log and not heal:
+        raise click.UsageError("--new-log goes with --heal.")
+    healed = _healed(model, policy, new_log) if heal else []
     found = verifying.verify(model, exported)
     failed = any(check.state == "failed" for check in found)
     if as_json:
@@ -290,7 +299,7 @@ def _exported(file: Path) -> list["Event"]:
     return [event for event in found if event]
 
 
-def _healed(model: str, policy: "Settings") -> list[str]:
+def _healed(model: str, policy: "Settings", new_log: bool) -> list[str]:
     """Also where the whole store was lost: what the project holds is registered again."""
     from latentops.registry import verify as verifying
     from latentops.registry import versions as registered
@@ -298,8 +307,11 @@ def _healed(model: str, policy: "Settings") -> list[str]:
 
     if model == policy.name and model not in registered.names():
         register.main()
-        return [f"registered {model} again from the project's files"]
-    return verifying.heal(model)
+        return [
+            f"registered {model} again from the project's files: numbers begin at 1, what happened "
+            "before is lost, and the version is to be sealed again"
+        ]
+    return verifying.heal(model, new_log)
 
 
 def _write_git_tags(model: str, policy: "Settings") -> None:

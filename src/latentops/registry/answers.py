@@ -13,7 +13,7 @@ import pandas as pd
 import scipy.sparse
 import torch
 
-from latentops import artifacts, portion
+from latentops import artifacts, portion, provenance
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.classifier import Judgement
 from latentops.data import vocabulary as counting
@@ -24,6 +24,7 @@ from latentops.inference import Predictor
 from latentops.metrics import latent
 from latentops.portion import Portion, Prepared
 
+_TEST = artifacts.tensors_path("test")
 ROWS_IN_MEMORY = 4 * portion.ROWS_AT_ONCE  # a multiple, as elbo_terms asks
 
 
@@ -39,9 +40,15 @@ class CurrentTest:
     @classmethod
     def read(cls, seed: int) -> Self:
         """`seed` binarizes dynamic images, as it does in evaluation."""
+        _require_prepared()
         spec = artifacts.read_schema(Spec, artifacts.SPEC)
-        arrays = artifacts.read_tensors(artifacts.tensors_path("test"))
+        arrays = artifacts.read_tensors(_TEST)
         table = artifacts.read_table(artifacts.table_path("test"))
+        if len(table) != (rows := len(arrays["y"])):
+            raise DataError(
+                f"{artifacts.table_path('test')} has {len(table)} rows and {_TEST} {rows}: they are "
+                "not of one preparation. Run `dvc repro`."
+            )
         if "text" in table:  # each model counts them anew
             arrays = {name: arrays[name] for name in ("y", "in_scope")}
         if spec.binarization == "dynamic":
@@ -111,6 +118,18 @@ class CurrentTest:
     @property
     def _terms_V(self) -> np.ndarray:
         return np.array(self.vocabulary.terms, dtype=object)
+
+
+def _require_prepared() -> None:
+    """DataError where a file is not what stage prepare made; without dvc.lock nobody knows."""
+    paths = (artifacts.SPEC, artifacts.VOCABULARY, _TEST, artifacts.table_path("test"))
+    recorded = provenance.locked_md5("prepare")
+    for path in paths:
+        if path in recorded and artifacts.md5(path) != recorded[path]:
+            raise DataError(
+                f"{path} is not what dvc.lock says that stage prepare made, so it scores nobody. "
+                f"`dvc checkout {path}` brings it back, `dvc repro` goes on with what changed."
+            )
 
 
 def require_readable(predictor: Predictor, test: CurrentTest, who: str) -> None:

@@ -65,6 +65,12 @@ class Chain:
         """Those that a rollback goes back through; the champion is the last."""
         return chains.champions(self.events)
 
+    @property
+    def versions(self) -> set[int]:
+        """All that were registered, but those that are noted as gone."""
+        gone = {event.version for event in self.events if "gone" in event.facts}
+        return {event.version for event in self.events if event.kind == "registered"} - gone
+
     def registered(self, number: int) -> Event | None:
         """The event by which that version got into the log."""
         about = (event for event in self.events if event.version == number)
@@ -102,7 +108,7 @@ class Log:
     def __init__(self, store: Store, name: str, run_id: str) -> None:
         self.name = name
         self._client: MlflowClient = store.client
-        self._run_id = run_id
+        self.run_id = run_id
 
     def read(self) -> Chain:
         """Never fails for what somebody did to the log: `fault` says it."""
@@ -205,26 +211,26 @@ class Log:
         """The first logged model that anybody named for that lineage: once for each of them."""
         param = f"lineage_{key}"
         try:
-            self._client.log_param(self._run_id, param, model_id)
+            self._client.log_param(self.run_id, param, model_id)
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
                 raise
-        return str(self._client.get_run(self._run_id).data.params[param])
+        return str(self._client.get_run(self.run_id).data.params[param])
 
     def _audit_run(self) -> Run:
         try:
-            found = self._client.get_run(self._run_id)
+            found = self._client.get_run(self.run_id)
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 raise
             raise IntegrityError(
-                f"The log of {self.name} is gone: its run {self._run_id} was deleted for good. Its "
+                f"The log of {self.name} is gone: its run {self.run_id} was deleted for good. Its "
                 "versions are not touched; restore the store from a backup."
             ) from error
         if found.info.lifecycle_stage != LifecycleStage.ACTIVE:
             raise IntegrityError(
                 f"The log of {self.name} was deleted. `mlflow runs restore --run-id "
-                f"{self._run_id}` brings it back."
+                f"{self.run_id}` brings it back."
             )
         return found
 
@@ -235,7 +241,7 @@ class Log:
         while True:
             page = self._client.search_runs(
                 [experiment_id],
-                f"tags.`{_PARENT}` = '{self._run_id}'",
+                f"tags.`{_PARENT}` = '{self.run_id}'",
                 ViewType.ALL,
                 _PAGE,
                 ["attributes.start_time ASC"],
@@ -254,7 +260,7 @@ class Log:
             )
         experiment_id = self._audit_run().info.experiment_id
         tags = {
-            _PARENT: self._run_id,
+            _PARENT: self.run_id,
             _RUN_NAME: f"{event.number} {event.kind} {event.version}",
             _NUMBER: str(event.number),
             _EVENT: event.text,
@@ -264,7 +270,7 @@ class Log:
     def _claim(self, event: Event) -> bool:
         """Whether the number is this event's now."""
         try:
-            self._client.log_param(self._run_id, f"{event.number:06}", event.sha256)
+            self._client.log_param(self.run_id, f"{event.number:06}", event.sha256)
         except MlflowException as error:
             if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
                 return False
@@ -274,7 +280,7 @@ class Log:
     def _carry_out(self, event: Event, run_id: str) -> None:
         """Last the run's end, which says that all is done."""
         self._client.set_registered_model_tag(self.name, _HEAD, f"{event.number} {event.sha256}")
-        if event.moves_champion or event.kind == "healed":
+        if event.moves_champion or (event.kind == "healed" and "gone" not in event.facts):
             self.point()
         self._client.set_terminated(run_id)
 
@@ -329,6 +335,27 @@ def begin(store: Store, name: str) -> Log:
     return Log(store, name, run_id)
 
 
+def fault_of(log: Log) -> str:
+    """What is wrong with it; empty where nothing is."""
+    try:
+        fault = log.read().fault
+    except IntegrityError as error:  # it cannot even be read
+        return str(error)
+    return str(fault) if fault else ""
+
+
+def begin_anew(store: Store, log: Log, fault: str) -> Log:
+    """Another log of that model. The champion stays, and the first event says what was before."""
+    run_id = _audit_run(store, log.name)
+    champion = log.aliased()
+    store.client.set_registered_model_tag(log.name, _AUDIT_RUN, run_id)
+    store.client.delete_registered_model_tag(log.name, _HEAD)
+    anew = Log(store, log.name, run_id)
+    before = f"the log before, run {log.run_id}, is left behind: {fault}"
+    anew.append("healed", champion or 0, before, champion=champion, forced=True)
+    return anew
+
+
 def _created(store: Store, name: str) -> str | None:
     """The registered model is made with its audit run, and by one of two writers."""
     run_id = _audit_run(store, name)
@@ -354,7 +381,8 @@ def require_sound(name: str, chain: Chain) -> None:
     if chain.fault:
         raise IntegrityError(
             f"The log of {name} is not as it was written: {chain.fault}. Nothing is added to it. "
-            f"Compare it with an export: `latentops registry verify {name} --against FILE`."
+            f"Restore the store from a backup; `latentops registry verify {name} --heal --new-log` "
+            "leaves the log behind and begins another."
         )
 
 

@@ -1,5 +1,6 @@
 """The trained and scored model that stands in the project's files, about to be registered."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -50,7 +51,11 @@ class Candidate:
 
     def score_tags(self) -> dict[str, str]:
         scores = {name: str(value) for name, value in self.scores.items()}
-        return {**scores, "test_md5": self.test_md5}
+        return {**scores, "test_md5": self.test_md5, "card_sha256": self._card_sha256()}
+
+    def _card_sha256(self) -> str:
+        digests = {name: hashlib.sha256(text).hexdigest() for name, text in self.card.items()}
+        return json.dumps(digests, sort_keys=True)
 
 
 def read() -> Candidate:

@@ -3,6 +3,7 @@
 import atexit
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import pydantic
 from mlflow import artifacts as mlflow_artifacts
 
 from latentops import artifacts
-from latentops.errors import IntegrityError, StoreError
+from latentops.errors import ArtifactError, IntegrityError, StoreError
 from latentops.registry import audit, reference, versions
 from latentops.registry.candidate import MODEL_FILES
 from latentops.registry.versions import Version
@@ -81,9 +82,29 @@ def _until_exit() -> str:
     return folder
 
 
+def card(version: Version, name: str) -> Path:
+    """That file of the version's card, which is not part of the model. ArtifactError without it."""
+    store = connect()
+    with one_line_errors(store.uri):
+        place = stored(store, version)
+    listed = card_digests(version)
+    if name not in listed:
+        raise ArtifactError(
+            f"{version} was registered without a card. Where the project holds it, `dvc repro "
+            "--force --single-item register` adds one."
+        )
+    _require_same(version, place, {name: listed[name]})
+    return place / name
+
+
 def checked(version: Version, place: Path) -> Path:
     """`place`, whose files have the digests that the version's tags say."""
-    for name, sha256 in digests(version).items():
+    _require_same(version, place, digests(version))
+    return place
+
+
+def _require_same(version: Version, place: Path, listed: Mapping[str, str]) -> None:
+    for name, sha256 in listed.items():
         if not (place / name).is_file():
             raise IntegrityError(f"{name} of {version} is gone from {place}. {_advice(version)}")
         if artifacts.sha256(place / name) != sha256:
@@ -91,7 +112,16 @@ def checked(version: Version, place: Path) -> Path:
                 f"{name} of {version} is not what was registered: its SHA-256 does not begin with "
                 f"{sha256[:12]}, as it did. {_advice(version)}"
             )
-    return place
+
+
+def card_digests(version: Version) -> dict[str, str]:
+    """File name -> SHA-256; empty where it has no card."""
+    try:
+        return _DIGESTS.validate_json(version.tags.get("card_sha256", "{}"))
+    except ValueError as error:
+        raise IntegrityError(
+            f"Tag card_sha256 of {version} is no list of digests: somebody changed it."
+        ) from error
 
 
 def digests(version: Version) -> dict[str, str]:

@@ -100,7 +100,7 @@ def discard(store: Store, model_id: str) -> None:
 
 
 def log_card(store: Store, source: str, candidate: Candidate) -> None:
-    """Put the candidate's card into a model that was logged before."""
+    """Put the candidate's card, if it has one, into a model that was logged before."""
     with tempfile.TemporaryDirectory() as folder:
         _written(Path(folder, "artifacts"), candidate.card)
         store.client.log_model_artifacts(source.removeprefix("models:/"), folder)

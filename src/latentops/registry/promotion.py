@@ -41,6 +41,7 @@ class Outcome:
     champion: Version | None
     decision: Decision | None = None  # None: it was the champion already
     notes: tuple[str, ...] = ()  # what a reader of the scores must know
+    test_md5: str = ""  # of the rows that both were scored on
     event: Event | None = None
     forced: bool = False  # against the decision
 
@@ -86,6 +87,7 @@ def promote(
             version,
             champion,
             decision,
+            test_md5=pair.test_md5,
             notes=(*damage, *pair.notes, *_other_rows(version, champion, pair)),
             forced=force and (bool(damage) or not decision.promote),
         )
@@ -184,7 +186,7 @@ def _written(log: Log, outcome: Outcome, reason: str) -> Outcome:
         log.append,
         version=number,
         reason="; ".join(filter(None, (reason, *decision.reasons))),
-        facts={"notes": " ".join(outcome.notes)[:LONGEST_REASON]} if outcome.notes else {},
+        facts=_facts(outcome),
         gates=[gate.plain() for gate in decision.gates],
     )
     if not outcome.promoted:
@@ -194,17 +196,24 @@ def _written(log: Log, outcome: Outcome, reason: str) -> Outcome:
     return replace(outcome, event=event)
 
 
+def _facts(outcome: Outcome) -> dict[str, str]:
+    notes = {"notes": " ".join(outcome.notes)[:LONGEST_REASON]} if outcome.notes else {}
+    return {"test_md5": outcome.test_md5, **notes}
+
+
 def _before(name: str, chain: Chain, to: int | None) -> int:
     """The version that a rollback leads to."""
-    if to is None:
-        if len(chain.champions) < 2:
-            raise StoreError(f"{name} has no champion before this one to go back to.")
-        return chain.champions[-2]
     ever = sorted({event.champion_after for event in chain.events if event.champion_after})
+    listed = ", ".join(map(str, ever)) or "none"
+    if to is None and len(chain.champions) < 2:
+        others = f" Champions were: {listed}; --to VERSION leads to one." if len(ever) > 1 else ""
+        raise StoreError(f"{name} has no champion before this one to go back to.{others}")
+    if to is None:
+        return chain.champions[-2]
     if to not in ever:
-        listed = ", ".join(map(str, ever)) or "none"
+        way = f"`latentops registry promote {name} {to}` takes it through the gates."
         raise StoreError(
             f"Version {to} of {name} was never champion, so one cannot go back to it. Champions "
-            f"were: {listed}. `latentops registry promote {name} {to}` takes it through the gates."
+            f"were: {listed}. {way if to in chain.versions else 'There is no such version.'}"
         )
     return to

@@ -14,6 +14,10 @@ from latentops.registry.versions import Version, all_of
 from latentops.store import Store, connect, one_line_errors
 
 _PATIENCE_SECONDS = 1.0
+_ADVICE = (
+    "restore the store from a backup; without one, look at what is left with `latentops registry "
+    "audit`, and begin another log with `latentops registry verify --heal --new-log`"
+)
 
 
 def verify(name: str, exported: list[Event] | None = None) -> list[Check]:
@@ -33,24 +37,36 @@ def verify(name: str, exported: list[Event] | None = None) -> list[Check]:
         return [*_of_log(log, chain, exported or []), *_of_versions(store, name, chain)]
 
 
-def heal(name: str) -> list[str]:
+def heal(name: str, new_log: bool = False) -> list[str]:
     """What was mended: an interrupted move, the alias, the log's gaps, files the project holds.
 
-    A log that was altered stays as it is: IntegrityError.
+    A log that was altered stays as it is: IntegrityError. With `new_log` another is begun, which
+    says so.
     """
     check_name(name)
     store = connect()
     with one_line_errors(store.uri), store.lock:
         if not store.client.search_registered_models(f"name='{name}'"):
             return []
-        log = audit.begin(store, name)
+        log, done = _begun(store, name, new_log)
         unfinished = log.read().unfinished
         chain = log.settle()
         audit.require_sound(name, chain)
-        done = [f"carried out {len(unfinished)} interrupted events"] if unfinished else []
+        if unfinished:
+            done.append(f"carried out what event {chain.events[-1].number} says")
         done += _recorded(store, log)
+        done += _noted_as_gone(store, log)
         done += _aliased(store, log)
-        return done + _restored(store, name)
+        return done + _restored(store, log)
+
+
+def _begun(store: Store, name: str, new_log: bool) -> tuple[Log, list[str]]:
+    """The log, or where that is asked for and it was altered another, which names it."""
+    log = audit.begin(store, name)
+    fault = audit.fault_of(log)
+    if not (new_log and fault):
+        return log, []
+    return audit.begin_anew(store, log, fault), [f"began another log, since {fault}"]
 
 
 def _at_rest(log: Log) -> Chain:
@@ -83,7 +99,7 @@ def _without_log(name: str) -> Check:
 def _of_log(log: Log, chain: Chain, exported: list[Event]) -> Iterator[Check]:
     fault = chain.fault or events.differs(chain.events, exported)
     if fault:
-        yield Check("log", "failed", str(fault), "restore the store from a backup")
+        yield Check("log", "failed", str(fault), _ADVICE)
     elif chain.unfinished:
         last = f"event {chain.events[-1].number} was not carried out to its end"
         yield Check("log", "failed", last, "any command that writes, or --heal, does the rest")
@@ -98,10 +114,12 @@ def _of_log(log: Log, chain: Chain, exported: list[Event]) -> Iterator[Check]:
 
 def _of_versions(store: Store, name: str, chain: Chain) -> Iterator[Check]:
     versions = {version.number: version for version in all_of(store, name)}
-    registered = {event.version for event in chain.events if event.kind == "registered"}
-    for number in sorted(registered - set(versions)):
+    for number in sorted(chain.versions - set(versions)):
         yield Check(
-            f"version {number}", "failed", "it was registered and is gone", "register it again"
+            f"version {number}",
+            "failed",
+            "it was registered and is gone",
+            f"`latentops registry verify {name} --heal` notes that it was deleted",
         )
     for number in sorted(versions):
         yield _of_version(store, versions[number], chain)
@@ -112,6 +130,8 @@ def _of_version(store: Store, version: Version, chain: Chain) -> Check:
     try:
         chain.require_recorded(version.number, version.tags)
         fetch.checked(version, fetch.stored(store, version))
+        for file in fetch.card_digests(version):
+            fetch.card(version, file)
         package.require_whole(store, version.source, version.tags[package.PACKAGE])
     except KeyError:
         return Check(title, "failed", "it was registered by other means")
@@ -158,17 +178,27 @@ def _aliased(store: Store, log: Log) -> list[str]:
     return []
 
 
-def _restored(store: Store, name: str) -> list[str]:
+def _noted_as_gone(store: Store, log: Log) -> list[str]:
+    """Versions that were deleted by other means."""
+    there, chain, done = {version.number for version in all_of(store, log.name)}, log.read(), []
+    for number in sorted(chain.versions - there):
+        log.append("healed", number, "it was deleted by other means", facts={"gone": "true"})
+        done.append(f"noted that version {number} was deleted")
+    return done
+
+
+def _restored(store: Store, log: Log) -> list[str]:
     """Damaged files of the version that the project still holds."""
     try:
         key = lineage.read().key
     except ArtifactError:
         return []
     done = []
-    for version in all_of(store, name):
+    for version in all_of(store, log.name):
         if version.tags.get("lineage_key") == key and not _whole(store, version):
             package.restore(store, version.source)
             fetch.checked(version, fetch.stored(store, version))
+            log.append("healed", version.number, "its files were put back from the project's")
             done.append(f"put the files of version {version.number} back")
     return done
 

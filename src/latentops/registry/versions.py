@@ -103,4 +103,6 @@ def _missing(reference: Reference, alias: str, versions: list[Version]) -> str:
         for version in reversed(versions)
     )
     what = f"version {reference.version}" if reference.version is not None else f"alias {alias!r}"
-    return f"{reference.name} has no {what}. There are: {listed}."
+    lost = alias == CHAMPION and reference.version is None
+    heal = f" `latentops registry verify {reference.name} --heal` puts it back." if lost else ""
+    return f"{reference.name} has no {what}. There are: {listed}.{heal}"
