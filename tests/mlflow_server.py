@@ -74,11 +74,20 @@ class Server:
 
     def add_user(self, name: str, password: str) -> None:
         """An account that may read everything and add to it, and change only what is its own."""
-        admin = base64.b64encode(f"{_ADMIN}:{_ADMINS_PASSWORD}".encode()).decode()
+        account = {"username": name, "password": password}
+        self._post("2.0/mlflow/users/create", account, _ADMIN, _ADMINS_PASSWORD)
+
+    def grant(self, name: str, kind: str, resource: str) -> None:
+        """By USER, whose own the resource is: EDIT to that account."""
+        wish = {"username": name, "resource_type": kind, "resource_id": resource}
+        path = "3.0/mlflow/users/permissions/grant"
+        self._post(path, wish | {"permission": "EDIT"}, USER, PASSWORD)
+
+    def _post(self, path: str, body: dict[str, str], user: str, password: str) -> None:
+        account = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Basic {account}"}
         request = urllib.request.Request(
-            f"{self.uri}/api/2.0/mlflow/users/create",
-            json.dumps({"username": name, "password": password}).encode(),
-            {"Content-Type": "application/json", "Authorization": f"Basic {admin}"},
+            f"{self.uri}/api/{path}", json.dumps(body).encode(), headers
         )
         urllib.request.urlopen(request).close()
 
