@@ -216,8 +216,8 @@ def test_what_is_better_never_turns_a_promotion_into_a_refusal(
     by: float,
 ) -> None:
     policy = Settings(
-        max_loss={"elbo_nats": loss, "accuracy": loss},
-        min_gain={"model_bytes": gain},
+        max_loss={"elbo_nats": loss, "model_bytes": loss, "accuracy": min(loss, 1)},
+        min_gain={"elbo_nats": gain},
         at_least={"accuracy": 0.2},
     )
     direction = 1 if SCORES[name].more_is_better else -1
@@ -295,6 +295,32 @@ def test_the_limit_that_was_replaced_is_refused_by_name() -> None:
     assert refused(max_elbo_loss_nats=0.5).startswith("registry.max_elbo_loss_nats: no such")
 
 
+@pytest.mark.parametrize("rule", ["at_least", "at_most", "min_gain", "max_loss"])
+def test_a_share_in_percent_is_refused_with_what_it_means(rule: str) -> None:
+    said = refused(**{rule: {"accuracy": 97}})
+    assert said == f"registry.{rule}: accuracy: 97 is no share: 0.97 means 97 %."
+    assert "1000 is no share: it lies between 0 and 1." in refused(**{rule: {"accuracy": 1000}})
+    for limit in (0, 1):
+        Settings.model_validate({rule: {"accuracy": limit}})
+    Settings.model_validate({rule: {"elbo_nats": 97}})
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        "accuracy",
+        "recall_macro",
+        "f1_macro",
+        "out_of_scope_auroc",
+        "out_of_scope_recall",
+        "in_scope_refused",
+    ],
+)
+def test_what_cannot_leave_0_to_1_is_a_share(score: str) -> None:
+    assert "no share" in refused(at_least={score: 1.01})
+    assert "no share" in refused(at_most={score: -0.01})
+
+
 @pytest.mark.parametrize("rule", ["min_gain", "max_loss"])
 def test_amounts_are_not_negative(rule: str) -> None:
     assert "greater than or equal to 0" in refused(**{rule: {"accuracy": -0.1}})
@@ -318,5 +344,7 @@ def test_a_name_of_letters_digits_and_three_signs(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "../a", "-a", "a'; DROP", "$(a)", "é", "a\n"])
 def test_a_name_that_means_something_to_a_shell_or_a_path_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="String should"):
-        Settings(name=name)
+    assert refused(name=name) == (
+        "registry.name: a name has letters (a-z, A-Z), digits and . _ -, begins with a letter or "
+        f"digit and has at most 200 characters. Got {name!r}."
+    )

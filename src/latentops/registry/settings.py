@@ -1,6 +1,7 @@
 """Section `registry` of params.yaml: the model's name and the policy by which it is promoted."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -22,6 +23,7 @@ class Score:
     more_is_better: bool
     needs: str
     has_interval: bool = False  # it is a mean over rows
+    is_share: bool = False  # it lies between 0 and 1
 
 
 _LABELS = "labelled test rows in scope and a model with a classifier"
@@ -29,12 +31,12 @@ _STRANGERS = "test rows in scope and out of scope and a model with a classifier"
 _ROWS = "test rows in scope, and for a difference two models of the same target words"
 
 SCORES: Mapping[str, Score] = {
-    "accuracy": Score(True, _LABELS, has_interval=True),
-    "recall_macro": Score(True, _LABELS),
-    "f1_macro": Score(True, _LABELS),
-    "out_of_scope_auroc": Score(True, _STRANGERS),
-    "out_of_scope_recall": Score(True, _STRANGERS, has_interval=True),
-    "in_scope_refused": Score(False, _STRANGERS, has_interval=True),
+    "accuracy": Score(True, _LABELS, has_interval=True, is_share=True),
+    "recall_macro": Score(True, _LABELS, is_share=True),
+    "f1_macro": Score(True, _LABELS, is_share=True),
+    "out_of_scope_auroc": Score(True, _STRANGERS, is_share=True),
+    "out_of_scope_recall": Score(True, _STRANGERS, has_interval=True, is_share=True),
+    "in_scope_refused": Score(False, _STRANGERS, has_interval=True, is_share=True),
     "elbo_nats": Score(True, _ROWS, has_interval=True),
     "rate_nats": Score(False, _ROWS, has_interval=True),
     "distortion_nats": Score(False, _ROWS, has_interval=True),
@@ -46,10 +48,18 @@ SCORES: Mapping[str, Score] = {
 
 
 def _known(limits: dict[str, float]) -> dict[str, float]:
-    for name in limits:
+    for name, limit in limits.items():
         if name not in SCORES:
             raise ValueError(f"no such score: {name!r} ({_guess(name)})")
+        if SCORES[name].is_share and not 0 <= limit <= 1:
+            raise ValueError(f"{name}: {limit:g} is no share: {_share(limit)}")
     return limits
+
+
+def _share(limit: float) -> str:
+    if 1 < limit <= 100:
+        return f"{limit / 100:g} means {limit:g} %"
+    return "it lies between 0 and 1"
 
 
 def _with_interval(gains: dict[str, float]) -> dict[str, float]:
@@ -65,6 +75,15 @@ def _guess(name: str) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(SCORES)}"
 
 
+def _fitting(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise ValueError(
+            "a name has letters (a-z, A-Z), digits and . _ -, begins with a letter or digit and "
+            "has at most 200 characters"
+        )
+    return name
+
+
 Limits = Annotated[dict[str, float], pydantic.AfterValidator(_known)]
 Amounts = Annotated[
     dict[str, Annotated[float, pydantic.Field(ge=0)]], pydantic.AfterValidator(_known)
@@ -74,10 +93,8 @@ Amounts = Annotated[
 class Settings(Section):
     """Under what name to register, and what a challenger must reach."""
 
-    name: str = pydantic.Field(
-        "latentops",
-        pattern=NAME,
-        description="of the registered model: letters, digits and . _ -",
+    name: Annotated[str, pydantic.AfterValidator(_fitting)] = pydantic.Field(
+        "latentops", description="of the registered model: letters, digits and . _ -"
     )
     min_active_units: int = pydantic.Field(
         2, ge=0, description="below: the posterior has collapsed and nothing is promoted"
