@@ -46,8 +46,8 @@ class CurrentTest:
         table = artifacts.read_table(artifacts.table_path("test"))
         if len(table) != (rows := len(arrays["y"])):
             raise DataError(
-                f"{artifacts.table_path('test')} has {len(table)} rows and {_TEST} {rows}: they are "
-                "not of one preparation. Run `dvc repro`."
+                f"{artifacts.table_path('test')} has {len(table)} rows and {_TEST} {rows}: they "
+                "are not of one preparation. Run `dvc repro`."
             )
         if "text" in table:  # each model counts them anew
             arrays = {name: arrays[name] for name in ("y", "in_scope")}

@@ -69,15 +69,16 @@ def trace(version: Version) -> list[Check]:
 
 
 def _traced(store: Store, version: Version) -> _Traced:
-    model, model_fault = _model(version)
+    model, model_fault = _model(store, version)
     project = _project()
     at, commit_fault = _snapshot(project, version)
     return _Traced(version, store, project, model, model_fault, at, commit_fault)
 
 
-def _model(version: Version) -> tuple[Path | None, str]:
+def _model(store: Store, version: Version) -> tuple[Path | None, str]:
+    """Checked against the version's tags; that these are those of the log is a link of its own."""
     try:
-        return fetch.folder(version), ""
+        return fetch.checked(version, fetch.stored(store, version)), ""
     except (StoreError, ArtifactError) as error:
         return None, str(error)
 
