@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -567,20 +566,22 @@ def test_models_are_timed_in_turns_after_a_warm_up(monkeypatch: pytest.MonkeyPat
     """The first call of each is slow, and one later: the median knows neither."""
     few()
     order: list[int] = []
+    now = 0.0
 
     def classify(self: Predictor, raw: list[str], seed: int = 0) -> None:
+        nonlocal now
         who = self.vae.latent
         order.append(who)
-        pause = {3: 0.004, 4: 0.012}[who]
-        time.sleep(0.1 if order.count(who) in (1, 3) else pause)
+        now += 0.1 if order.count(who) in (1, 3) else {3: 0.004, 4: 0.012}[who]
 
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: now)
     monkeypatch.setattr(Predictor, "classify", classify)
     theirs = model("theirs", settings=BOW.model_copy(update={"latent": 4}))
     found = pair(model("ours"), theirs, SEED)
     assert found.champion is not None
     assert order == [3, 4] * 6
-    assert found.challenger["seconds_per_example"] == pytest.approx(0.004 / 6, rel=0.5)
-    assert found.champion["seconds_per_example"] == pytest.approx(0.012 / 6, rel=0.5)
+    assert found.challenger["seconds_per_example"] == pytest.approx(0.004 / 6)
+    assert found.champion["seconds_per_example"] == pytest.approx(0.012 / 6)
 
 
 def test_few_hundred_rows_are_timed_however_many_there_are(

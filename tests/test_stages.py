@@ -222,7 +222,7 @@ def test_an_experiment_gets_its_scores_and_no_version(
         (head, "data/spec.json"),
         (verdict, "data/spec.json"),
         (evaluate, "data/spec.json"),
-        (register, "model/settings.json"),
+        (register, "model/weights.safetensors"),
     ],
 )
 def test_a_stage_out_of_order_names_the_stage_before(

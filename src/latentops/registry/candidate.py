@@ -60,8 +60,8 @@ class Candidate:
 
 def read() -> Candidate:
     """Of the folder that holds dvc.yaml."""
-    trained = artifacts.read_json(artifacts.RUN)
     made_of = lineage.read()
+    trained = artifacts.read_json(artifacts.RUN)
     sections = artifacts.read_json(artifacts.MODEL_SETTINGS)
     return Candidate(
         lineage=made_of,
