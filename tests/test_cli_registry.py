@@ -1,6 +1,7 @@
 """The registry's commands: what they print, as text and JSON, and their exit statuses."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import report_samples as samples
 import tiny_repository as repository
 from click.testing import CliRunner, Result
-from light_registry import BAD, COMMIT, GOOD, champion, light, scorer, seal
+from light_registry import BAD, COMMIT, GOOD, champion, light, register_seed, scorer, seal
 from tiny_model import COUNTS, TEXTS, head, write_project, write_scores
 
 from latentops import artifacts, config, store
@@ -24,7 +25,7 @@ from latentops.cli import registry as commands
 from latentops.cli.main import cli
 from latentops.errors import IntegrityError, RefusedError, StoreError
 from latentops.inference import Predictor
-from latentops.registry import candidate
+from latentops.registry import audit, candidate
 from latentops.registry import reproduce as making
 from latentops.registry.register import register
 from latentops.registry.reproduce import Proof
@@ -36,6 +37,7 @@ PARAMS = """\
 evaluate: {seed: 0}
 registry: {name: tiny, at_least: {accuracy: 0.5}, max_loss: {}}
 """
+DAY, SHORT = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", COMMIT[:12]  # in a card
 MAIN = "from latentops.cli.main import main; main()"
 
 
@@ -95,7 +97,10 @@ class TestWhichModel:
         for command in ("list", "show", "seal", "promote", "rollback", "audit"):
             error = error_of("registry", command, "tinny")
             assert isinstance(error, StoreError)
-            assert "No model is registered as 'tinny'. There are: other, tiny." in str(error)
+            assert str(error).startswith(
+                "No model is registered as 'tinny'. Did you mean 'tiny'? There are: other, tiny. "
+            )
+            assert "Did you mean" not in str(error_of("registry", command, "quite-another"))
 
     @pytest.mark.parametrize(
         ("command", "meant"),
@@ -114,12 +119,25 @@ class TestWhichModel:
         assert f"To name a version: `cli {meant}`." in said
         assert isinstance(error_of("registry", "audit", "2"), StoreError)  # it takes none
 
+    @pytest.mark.parametrize("asked", ["tiny/2", "tiny@challenger", "models:/tiny/2"])
+    def test_a_reference_says_the_version_as_a_number_does(
+        self, two: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+    ) -> None:
+        scores_are(monkeypatch, GOOD)
+        by_number = error_of("registry", "seal", "tiny", "2")
+        assert str(error_of("registry", "seal", asked)) == str(by_number)
+        assert printed("registry", "promote", asked, "--force", "--dry-run")["version"] == 2
+        assert printed("registry", "promote", "tiny@champion")["already"] is True
+        said = run("registry", "promote", asked, "2", status=2).stderr
+        assert f"{asked} says which version, and so does 2" in said
+
     @pytest.mark.parametrize("asked", ["tiny@nobody", "tiny/9"])
     def test_an_unknown_alias_or_version_is_answered_with_those_there_are(
         self, two: Path, asked: str
     ) -> None:
-        for command in (("registry", "show"), ("lineage",), ("card",)):
-            error = error_of(*command, asked)
+        commands = ("registry show", "registry seal", "registry promote", "lineage", "card")
+        for command in commands:
+            error = error_of(*command.split(), asked)
             assert isinstance(error, StoreError)
             assert "There are: 1 @champion, 2 @challenger." in str(error)
 
@@ -161,6 +179,15 @@ class TestList:
         assert second.split()[:3] == ["2", "challenger", "-"]
         assert first.split()[:3] == ["1", "champion", "ccccccc"]
         assert max(map(len, (head, second, first))) <= 105
+
+    def test_a_champion_that_the_log_does_not_know_is_warned_of(self, two: Path) -> None:
+        assert run("registry", "list").stderr == ""
+        store.connect().client.set_registered_model_alias("tiny", "champion", "2")
+        found = run("registry", "list", "--json")
+        assert json.loads(found.stdout)[0]["aliases"] == ["challenger", "champion"]
+        (line,) = found.stderr.splitlines()
+        assert line.startswith("warning: The log of tiny says that version 1 is champion, ")
+        assert line.endswith("`latentops registry verify tiny --heal` puts it back.")
 
     def test_a_version_that_others_registered_is_listed_and_shown(self, two: Path) -> None:
         store.connect().client.create_model_version("tiny", "somewhere/else")
@@ -359,8 +386,15 @@ class TestRollback:
         assert run("registry", "rollback").stdout == "version 1 of tiny is the champion again\n"
         assert champion() == 1
         told = printed("registry", "rollback", "--to", "2", "--reason", "it was fine")
-        assert told == {"name": "tiny", "champion": 2}
+        assert told == {"name": "tiny", "champion": 2, "already": False}
         assert printed("registry", "audit")[-1]["reason"] == "it was fine"
+
+    def test_to_the_champion_is_nothing_to_do(self, two: Path) -> None:
+        before = printed("registry", "audit")
+        said = run("registry", "rollback", "--to", "1").stdout
+        assert said == "version 1 of tiny is the champion already\n"
+        assert printed("registry", "rollback", "--to", "1")["already"] is True
+        assert printed("registry", "audit") == before
 
     def test_to_one_that_was_changed_is_refused(
         self, two: Path, monkeypatch: pytest.MonkeyPatch
@@ -453,7 +487,7 @@ class TestVerify:
         monkeypatch.setattr(stage, "main", lambda: register("tiny", candidate.read()))
         assert "this store has no model tiny" in run("registry", "verify", status=4).stdout
         said = run("registry", "verify", "--heal").stdout.splitlines()
-        assert said[0] == "healed: registered tiny again from the project's files"
+        assert said[0].startswith("healed: registered tiny again from the project's files: ")
         assert champion() == 1
         run("registry", "verify", "other", "--heal", status=4)
 
@@ -473,7 +507,7 @@ class TestExitStatuses:
             assert bool(done.stderr) == bool(status)
             assert bool(done.stdout) == (not status)
         weights_of(1).write_bytes(b"")
-        done = status_of("registry", "promote", "--force")
+        done = status_of("registry", "promote")
         assert done.returncode == 4
         assert "error: weights.safetensors of version 1 of tiny" in done.stderr
         assert champion() == 1
@@ -567,6 +601,11 @@ class TestLineage:
         assert drawn.tag.endswith("svg")
         assert "failed" in "".join(drawn.itertext())
 
+    @pytest.mark.parametrize("form", ["mermaid", "svg"])
+    def test_two_forms_at_once_are_wrong_usage(self, two: Path, form: str) -> None:
+        found = run("lineage", "--json", "--format", form, status=2)
+        assert f"--json and --format {form} are two forms" in found.stderr
+
 
 class TestCard:
     @pytest.fixture
@@ -594,6 +633,43 @@ class TestCard:
         seal(1)
         assert f"by commit {COMMIT}" in run("card", "tiny/1").stdout
         assert printed("card")["spec"]["source"] == "tiny-texts"
+
+    def test_it_says_what_was_decided_and_proved(
+        self, carded: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scores_are(monkeypatch, GOOD)
+        register_seed(1)
+        run("registry", "promote", "--force")
+        run("registry", "rollback")
+        lines = run("card").stdout.splitlines()
+        (again,) = [line for line in lines if "Champion again by rollback" in line]
+        assert re.search(r"UTC by \S+@\S+\.$", again)
+        assert not [line for line in lines if "eproduced" in line]
+
+    @pytest.mark.parametrize(
+        ("weights", "passed", "said"),
+        [
+            ("same", "true", rf"- \*\*Reproduced\*\*: bit for bit on {DAY} from commit {SHORT}\."),
+            ("different", "true", rf"- \*\*Reproduced\*\*: on {DAY} from commit {SHORT}: near"),
+            (
+                "different",
+                "false",
+                rf"- \*\*Not reproduced\*\*: on {DAY} from commit {SHORT}: near",
+            ),
+        ],
+    )
+    def test_it_gives_the_last_proof(
+        self, carded: Path, weights: str, passed: str, said: str
+    ) -> None:
+        opened = store.connect()
+        log = audit.require(opened, "tiny")
+        for facts in (
+            {"commit": "a" * 40, "weights": "same", "passed": "true"},
+            {"commit": COMMIT, "weights": weights, "passed": passed},
+        ):
+            log.append("reproduced", 1, "near", facts=facts)
+        (proof,) = [line for line in run("card").stdout.splitlines() if "eproduced" in line]
+        assert re.fullmatch(said, proof)
 
     def test_the_page_is_written_whole_where_the_person_is(
         self, carded: Path, monkeypatch: pytest.MonkeyPatch
@@ -638,7 +714,11 @@ class TestReproduce:
         assert printed("reproduce", status=4)["passed"] is False
 
     def test_what_is_not_sealed_cannot_be_made_again(self, two: Path) -> None:
-        assert isinstance(error_of("reproduce"), RefusedError)
+        found = CliRunner().invoke(cli, ["reproduce"])
+        assert isinstance(found.exception, RefusedError)
+        assert found.stderr == ""
+        seal(1)
+        assert "its classifier and evaluation ..." in CliRunner().invoke(cli, ["reproduce"]).stderr
 
     @pytest.mark.parametrize(
         ("weights", "passed", "word"),

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from latentops.registry.checks import Check
+    from latentops.registry.events import Event
     from latentops.registry.versions import Version
     from latentops.report.card import CardFacts
     from latentops.report.document import Graph, Section
 
+_DURATION = "this takes as long as training, its classifier and evaluation"
+_DONE = {"promoted": "Promoted", "rolled_back": "Champion again by rollback", "refused": "Refused"}
 _reference = click.argument("reference", required=False)
 
 
@@ -38,6 +41,8 @@ def lineage(reference: str | None, form: str, as_json: bool) -> None:
     REFERENCE is NAME, NAME@alias or NAME/3; the champion if left out. Exit status 4 where a link
     is broken. What is absent was deleted, or never was: no failure.
     """
+    if as_json and form in ("mermaid", "svg"):
+        raise click.UsageError(f"--json and --format {form} are two forms: leave one out.")
     asked = project.reference(reference)
     from latentops.registry import trace
     from latentops.registry import versions as registered
@@ -114,7 +119,8 @@ def reproduce(reference: str | None, as_json: bool) -> None:
     from latentops.registry import versions as registered
 
     version = registered.find(asked)
-    tables.note(f"making {version} again elsewhere; this takes as long as training ...")
+    if version.sealed_commit:
+        tables.note(f"making {version} again elsewhere; {_DURATION} ...")
     proof = making.reproduce(version)
     if as_json:
         named = {"name": version.name, "version": version.number}
@@ -187,11 +193,23 @@ def _standing_lines(version: "Version") -> "Iterator[tuple[str, str]]":
     yield "Registered", f"{_spoken(versions.registered_at(version))}."
     commit = version.sealed_commit
     yield "Sealed", f"by commit {commit}." if commit else "by no commit: it cannot be promoted."
-    for event in audit.events(version.name):
-        if event.version == version.number and event.kind in ("promoted", "rolled_back", "refused"):
+    events = [event for event in audit.events(version.name) if event.version == version.number]
+    for event in events:
+        if event.kind in _DONE:
             forced = ", by force" if event.forced else ""
-            done = event.kind.replace("_", " ").capitalize()
-            yield done, f"{_spoken(event.at)} by {event.by}{forced}: {event.reason}"
+            why = f": {event.reason}" if event.reason else "."
+            yield _DONE[event.kind], f"{_spoken(event.at)} by {event.by}{forced}{why}"
+    if proofs := [event for event in events if event.kind == "reproduced"]:
+        yield _proved(proofs[-1])
+
+
+def _proved(proof: "Event") -> tuple[str, str]:
+    """As `registry.reproduce` wrote it into the log."""
+    made = f"on {_spoken(proof.at)} from commit {proof.facts['commit'][: tables.SHORT]}"
+    if proof.facts["weights"] == "same":
+        return "Reproduced", f"bit for bit {made}."
+    title = "Reproduced" if proof.facts["passed"] == "true" else "Not reproduced"
+    return title, f"{made}: {proof.reason}"
 
 
 def _spoken(at: str) -> str:

@@ -1,5 +1,6 @@
 """The project that a command works in, and the registered model that it is about."""
 
+import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,22 @@ def reference(given: str | None) -> "Reference":
     return asked
 
 
+def version(given: str | None, number: int | None) -> tuple[str, int | None]:
+    """Model and number of the version that NAME and VERSION, or a reference, name; None for none.
+
+    Usage error where both say which version.
+    """
+    if given is None or not {"@", "/"} & set(given):
+        return model(given), number
+    asked = reference(given)
+    if number is not None:
+        raise click.UsageError(f"{given} says which version, and so does {number}: leave one out.")
+    from latentops.registry import versions
+
+    found = versions.find(asked)
+    return found.name, found.number
+
+
 def _with_version(model: str, number: str) -> str | None:
     """The current command as it is told a version; None where it takes none."""
     context = click.get_current_context()
@@ -76,7 +93,10 @@ def _with_version(model: str, number: str) -> str | None:
 
 def _unknown(name: str, known: list[str]) -> str:
     there = f"There are: {', '.join(known)}." if known else "There is none yet."
+    close = difflib.get_close_matches(name, known, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
     return (
-        f"No model is registered as {name!r}. {there} `dvc repro` registers that of params.yaml; "
-        "where another store has it already, `dvc repro --force --single-item register`."
+        f"No model is registered as {name!r}.{guess} {there} `dvc repro` registers that of "
+        "params.yaml; where another store has it already, `dvc repro --force --single-item "
+        "register`."
     )

@@ -43,13 +43,14 @@ for _command in (versions.list_, versions.show, versions.diff):
 def seal(name: str | None, version: int | None, rev: str, as_json: bool) -> None:
     """Tie a version to the git commit that makes it.
 
-    It is VERSION, or the challenger. Exit status 3 where that commit makes another model; it says
-    what to commit.
+    It is VERSION, or the challenger; NAME/2 and NAME@alias name it, too. Exit status 3 where that
+    commit makes another model; it says what to commit.
     """
-    policy, model = project.policy(), project.model(name)
+    policy = project.policy()
+    model, number = project.version(name, version)
     from latentops.registry import seal as sealing
 
-    sealed = sealing.seal(model, version, rev)
+    sealed = sealing.seal(model, number, rev)
     _write_git_tags(model, policy)
     if as_json:
         facts = {"name": model, "version": sealed.number, "sealed_commit": sealed.sealed_commit}
@@ -79,10 +80,12 @@ def promote(
 ) -> None:
     """Make a version the champion, if the gates allow it.
 
-    It is VERSION, or the challenger. It and the champion are scored side by side on the test split
-    of the project. Exit status 3 where a gate refuses or somebody else was first: nothing is moved.
+    It is VERSION, or the challenger; NAME/2 and NAME@alias name it, too. It and the champion are
+    scored side by side on the test split of the project. Exit status 3 where a gate refuses or
+    somebody else was first: nothing is moved.
     """
-    policy, model = project.policy(), project.model(name)
+    policy = project.policy()
+    model, number = project.version(name, version)
     from latentops.registry import promotion
 
     outcome = promotion.promote(
@@ -90,7 +93,7 @@ def promote(
         policy,
         _scored,
         _verdict,
-        version,
+        number,
         expect=expect,
         force=force,
         dry_run=dry_run,
@@ -119,14 +122,16 @@ def rollback(name: str | None, to: int | None, reason: str, as_json: bool) -> No
     Its stored files are checked first; exit status 4 where they are not what was registered.
     """
     policy, model = project.policy(), project.model(name)
-    from latentops.registry import promotion
+    from latentops.registry import audit, promotion
 
+    before = audit.read(model).champion
     version = promotion.rollback(model, to, reason)
+    already = version.number == before
     _write_git_tags(model, policy)
     if as_json:
-        tables.as_json({"name": model, "champion": version.number})
+        tables.as_json({"name": model, "champion": version.number, "already": already})
     else:
-        click.echo(f"{version} is the champion again")
+        click.echo(f"{version} is the champion {'already' if already else 'again'}")
 
 
 @registry.command()

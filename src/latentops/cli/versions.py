@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from latentops.cli import project, tables
-from latentops.errors import StoreError, printable
+from latentops.errors import IntegrityError, StoreError, printable
 
 if TYPE_CHECKING:
     from latentops.registry.reference import Reference
@@ -24,6 +24,7 @@ def list_(name: str | None, as_json: bool) -> None:
     from latentops.registry import versions
 
     found = [_summary(version) for version in versions.list_versions(model)]
+    _warn_of_alias(model)
     if as_json:
         tables.as_json(found)
         return
@@ -110,6 +111,22 @@ def _summary(version: "Version") -> dict[str, Any]:
         "registered_at": registered_at(version),
         "reproduced": proof if isinstance(proof, dict) else None,
     }
+
+
+def _warn_of_alias(model: str) -> None:
+    """Where `champion` is not the version that the log says, or the log cannot say."""
+    from latentops.registry import audit
+    from latentops.store import connect, one_line_errors
+
+    store = connect()
+    try:
+        with one_line_errors(store.uri):
+            if log := audit.find(store, model):
+                chain = log.read()
+                audit.require_sound(model, chain)
+                log.require_alias(chain)
+    except IntegrityError as error:
+        tables.note(f"warning: {error}")
 
 
 def _line(summary: dict[str, Any]) -> list[Any]:
