@@ -71,8 +71,8 @@ def seal(number: int, name: str = NAME) -> None:
     with store.lock:
         log = audit.require(store, name)
         log.settle()
-        store.client.set_model_version_tag(name, str(number), "sealed_commit", COMMIT)
         log.append("sealed", number, facts={"commit": COMMIT})
+        store.client.set_model_version_tag(name, str(number), "sealed_commit", COMMIT)
 
 
 def settle(name: str = NAME) -> Chain:

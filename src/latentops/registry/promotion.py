@@ -164,8 +164,7 @@ def _champions_folder(champion: Version | None, force: bool) -> tuple[Path | Non
 
 
 def _decision(chain: Chain, version: Version, pair: "Pair", policy: Settings) -> Decision:
-    commit = chain.sealed(version.number)
-    sealed = commit is not None and commit == version.sealed_commit
+    sealed = chain.sealed(version.number) is not None
     return rule.decide(pair.challenger, pair.champion, pair.differences, sealed, policy)
 
 

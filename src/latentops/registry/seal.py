@@ -37,13 +37,13 @@ def seal(name: str, number: int | None = None, rev: str = "HEAD") -> Version:
 
 
 def _write(store: Store, version: Version, tags: dict[str, str]) -> None:
-    """The tags, then the event: sealing again writes what a kill left out."""
-    for key, value in tags.items():
-        if version.tags.get(key) != value:
-            store.client.set_model_version_tag(version.name, str(version.number), key, value)
+    """The event, then the tags: sealing again writes what a kill left out."""
     log = audit.require(store, version.name)
     if log.settle().sealed(version.number) != tags[COMMIT]:
         log.append("sealed", version.number, facts={"commit": tags[COMMIT]})
+    for key, value in tags.items():
+        if version.tags.get(key) != value:
+            store.client.set_model_version_tag(version.name, str(version.number), key, value)
 
 
 _LOCK_UNCOMMITTED = (

@@ -137,7 +137,7 @@ def _of_version(store: Store, version: Version, chain: Chain) -> Check:
         return Check(title, "failed", "it was registered by other means")
     except (StoreError, OSError) as error:
         return Check(title, "failed", str(error))
-    if version.sealed_commit != chain.sealed(version.number):
+    if version.sealed_commit not in (None, chain.sealed(version.number)):
         seal = f"`latentops registry seal {version.name} {version.number}` asks git"
         return Check(title, "failed", "the log knows no seal with the commit that it names", seal)
     weights = version.tags["weights_sha256"][: audit.SHORT]
