@@ -233,8 +233,10 @@ def test_the_program_says_so_with_status_4(two: Path) -> None:
 )
 def test_a_version_must_say_what_each_of_its_files_was(two: Path, tag: str) -> None:
     set_tag(2, "files_sha256", tag)
-    with pytest.raises(IntegrityError, match="does not say what each of its files was"):
+    with pytest.raises(IntegrityError, match="files_sha256"):
         fetch.model_folder("tiny@champion")
+    with pytest.raises(IntegrityError, match="does not say what each of its files was"):
+        fetch.digests(versions.find(reference.parse("tiny@champion")))
 
 
 def test_whoever_changes_a_file_and_its_digest_is_found_by_the_log(two: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -143,6 +144,7 @@ def test_a_models_whole_life(
     assert json.loads(run("registry", "promote", "--json"))["promoted"]
     assert "version 1 of life is the champion again" in run("registry", "rollback")
     run("registry", "verify")
+    assert run("ui") == f"The server has these pages: {server.uri}\n"
     weights = artifacts.read_tensors(Path("model/weights.safetensors"))
     assert '"failed"' not in run("lineage", "life/2", "--format", "json")
     assert artifacts.tensors_sha256(weights) in run("registry", "show", "life/2")
@@ -173,8 +175,7 @@ def test_predict_leaves_no_copy_of_the_model_behind(server: Server, tmp_path: Pa
     )
     said(*asked, TMPDIR=str(tmp_path / "temporary"))
     assert len(Path("answers.csv").read_text().splitlines()) == 1 + len(TEXTS)
-    left = [path.name for path in (tmp_path / "temporary").rglob("*") if path.is_dir()]
-    assert not [name for name in left if "model" in name]
+    assert not list((tmp_path / "temporary").rglob("*.safetensors"))
 
 
 def test_the_models_files_come_over_http_and_are_what_was_registered(server: Server) -> None:
@@ -309,7 +310,10 @@ def test_a_wrong_password_is_one_line_and_never_shown(server: Server) -> None:
 @pytest.mark.parametrize(
     ("uri", "sign"),
     [
-        ("http://somebody:a-secret@127.0.0.1:1", "Connection refused"),
+        (
+            "http://somebody:a-secret@127.0.0.1:1",
+            "http://somebody:***@127.0.0.1:1 refused: [Errno 111] Connection refused. Start the ",
+        ),
         ("http://somebody:a-secret@no-such-host.invalid", "http://somebody:***@no-such-host"),
         ("postgresql://somebody:a-secret@127.0.0.1:1/mlflow", "Connection refused"),
         ("postgresql://somebody:a@secret-part@127.0.0.1:1/mlflow", "somebody:***@"),
@@ -440,6 +444,22 @@ def test_a_reply_that_is_lost_does_nothing_twice(
     assert relay.lost is None
     assert_sound(name, 1)
     assert [kind for kind, *_ in history(name)] == ["registered"]
+
+
+# What docs/server.md says
+
+
+def test_the_page_names_options_and_commands_that_exist() -> None:
+    from mlflow.cli import server as mlflow_server_command
+
+    text = (TESTS.parent / "docs/server.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("\\\n", "")
+    (started,) = re.findall(r"^mlflow server (.*)$", blocks, re.MULTILINE)
+    known = {option for parameter in mlflow_server_command.params for option in parameter.opts}
+    assert set(re.findall(r"--[a-z-]+", started)) <= known
+    for command in re.findall(r"^latentops ([a-z ]+)", blocks, re.MULTILINE):
+        found = CliRunner().invoke(cli, [*command.split(), "--help"])
+        assert found.exit_code == 0, command
 
 
 # What the server keeps
