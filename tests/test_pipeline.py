@@ -40,7 +40,9 @@ Dvc = Callable[..., subprocess.CompletedProcess[str]]
 
 
 # Without those of the registry's logs.
-TRAININGS = "runs join experiments using (experiment_id) where experiments.name not like 'registry of %'"
+TRAININGS = (
+    "runs join experiments using (experiment_id) where experiments.name not like 'registry of %'"
+)
 
 
 def copy_project(folder: Path) -> Path:

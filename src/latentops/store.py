@@ -231,6 +231,7 @@ def _create(database: Path) -> None:
         with closing(sqlite3.connect(partial)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")  # kept in the file; writes twice as fast
         _forget_registered(database)
+        _ignored_by_git(database)
         os.replace(partial, database)
     finally:
         _remove(partial)
@@ -246,6 +247,13 @@ def _forget_registered(database: Path) -> None:
     """A new store of the project holds no version: with that out gone, DVC registers again."""
     if database.parts[-2:] == _DATABASE.parts:
         database.with_name(artifacts.REGISTERED.name).unlink(missing_ok=True)
+
+
+def _ignored_by_git(database: Path) -> None:
+    """Who deletes mlruns/ deletes the file that keeps models and database out of git."""
+    ignore = database.with_name(".gitignore")
+    if database.parts[-2:] == _DATABASE.parts and not ignore.exists():
+        ignore.write_text("*\n!.gitignore\n!README.md\n", encoding="utf-8")
 
 
 def _follow_move(database: Path, lock: filelock.BaseFileLock) -> Moved:
