@@ -339,9 +339,22 @@ def test_a_version_that_is_not_sealed_is_refused(project: Path) -> None:
         reproduce.reproduce(versions.find(Reference(NAME, 2)))
 
 
+def sealed_by(commit: str) -> None:
+    """As if git had been asked."""
+    found = store.connect()
+    audit.require(found, NAME).append("sealed", 1, facts={"commit": commit})
+    found.client.set_model_version_tag(NAME, "1", "sealed_commit", commit)
+
+
 def test_a_commit_that_is_not_here_is_one_line(project: Path) -> None:
-    store.connect().client.set_model_version_tag(NAME, "1", "sealed_commit", "0" * 40)
+    sealed_by("0" * 40)
     with pytest.raises(GitError, match="git fetch --unshallow"):
+        reproduce.reproduce(version())
+
+
+def test_a_seal_that_the_log_does_not_know_proves_nothing(project: Path) -> None:
+    store.connect().client.set_model_version_tag(NAME, "1", "sealed_commit", "0" * 40)
+    with pytest.raises(IntegrityError, match="The log knows no seal of version 1"):
         reproduce.reproduce(version())
 
 
@@ -418,8 +431,7 @@ def test_ctrl_c_ends_the_stage_and_removes_the_copy(project: Path, tmp_path: Pat
         for name in ("prepare", *reproduce.STAGES)
     }
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
-    tag = ("sealed_commit", repository.commit(project))
-    store.connect().client.set_model_version_tag(NAME, "1", *tag)
+    sealed_by(repository.commit(project))
     environment = os.environ | {"TMPDIR": tempfile.gettempdir()}
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED], env=environment, stderr=subprocess.PIPE, text=True

@@ -85,9 +85,10 @@ class Chain:
     def require_recorded(self, version: int, tags: Mapping[str, str]) -> None:
         """IntegrityError where the log does not know the version, or other tags of it."""
         if self.registered(version) is None:
+            why = f" any more ({self.fault})" if self.fault else ""
             raise IntegrityError(
-                f"Version {version} is not in the log, so nobody knows what it was. `latentops "
-                "registry verify --heal` writes it there as it is now: look at it first."
+                f"Version {version} is not in the log{why}, so nobody knows what it was. "
+                "`latentops registry verify --heal` writes it there as it is: look at it first."
             )
         for name, value in self.recorded(version).items():
             if told(tags.get(name, "")) != value:

@@ -121,8 +121,8 @@ def reproduce(version: Version) -> Proof:
             f"{version} is not sealed, so no commit is known that makes it. Commit dvc.lock, then "
             f"`latentops registry seal {version.name} {version.number}`."
         )
-    fetch.folder(version)  # a proof of the tags is one of the model only where these agree
     _require_sealed(version)
+    fetch.folder(version)  # a proof of the tags is one of the model only where these agree
     began = time.monotonic()
     made = _made_again(project_root(), version.sealed_commit)
     proof = compare(version.sealed_commit, version.tags, made, time.monotonic() - began)
