@@ -198,12 +198,14 @@ def test_a_seal_that_the_log_does_not_know_is_named(three: Path, client: MlflowC
     assert failed() == {"version 2": "the log knows no seal with the commit that it names"}
 
 
+@pytest.mark.parametrize("file", ["MLmodel", "code/artifacts/more.py"])
 def test_what_mlflow_would_run_of_a_version_is_checked_too(
-    three: Path, client: MlflowClient
+    three: Path, client: MlflowClient, file: str
 ) -> None:
     source = client.get_model_version(NAME, "3").source.removeprefix("models:/")
     (model,) = Path("mlruns/artifacts").rglob(f"{source}/artifacts")
-    (model / "MLmodel").write_text("loader_module: evil")
+    (model / file).parent.mkdir(parents=True, exist_ok=True)
+    (model / file).write_text("loader_module: evil")
     assert list(failed()) == ["version 3"]
     assert "MLmodel" in failed()["version 3"]
 

@@ -42,7 +42,6 @@ _EVENT, _NUMBER = "event", "number"  # tags of an event's run
 _PARENT, _RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 _LONGEST_TAG = 8_000  # MLflow cuts what is longer without a word
 _LONGEST_FACT = 64
-SHORT = 12  # digits of a digest that a person is shown
 _PAGE = 1_000
 _TRIES = 50
 
@@ -73,14 +72,12 @@ class Chain:
 
     def registered(self, number: int) -> Event | None:
         """The event by which that version got into the log."""
-        about = (event for event in self.events if event.version == number)
-        return next((event for event in about if event.kind == "registered"), None)
+        return next((event for event in self._about(number) if event.kind == "registered"), None)
 
     def recorded(self, number: int) -> dict[str, str]:
         """What the version's tags were, as `told` tells them, when it was last scored."""
-        about = (event for event in self.events if event.version == number)
-        facts = (event.facts for event in about if event.kind in ("registered", "rescored"))
-        return {name: value for fact in facts for name, value in fact.items()}
+        told_of = [one for one in self._about(number) if one.kind in ("registered", "rescored")]
+        return {name: value for event in told_of for name, value in event.facts.items()}
 
     def require_recorded(self, version: int, tags: Mapping[str, str]) -> None:
         """IntegrityError where the log does not know the version, or other tags of it."""
@@ -99,8 +96,21 @@ class Chain:
 
     def sealed(self, number: int) -> str | None:
         """The commit that was last shown to make that version."""
-        about = (event for event in reversed(self.events) if event.version == number)
-        return next((event.facts["commit"] for event in about if event.kind == "sealed"), None)
+        seals = [event for event in self._about(number) if event.kind == "sealed"]
+        return seals[-1].facts["commit"] if seals else None
+
+    def _about(self, number: int) -> list[Event]:
+        return [event for event in self.events if event.version == number]
+
+    def next(self) -> dict[str, Any]:
+        """What the place in the chain says of the event that comes there."""
+        return {
+            "number": len(self.events) + 1,
+            "champion_before": self.champion,
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "by": _who(),
+            "previous_sha256": self.events[-1].sha256 if self.events else START,
+        }
 
 
 class Log:
@@ -163,19 +173,15 @@ class Log:
                     f"is {_named(chain.champion)} now: somebody else moved it. Nothing was changed."
                 )
             event = Event(
-                number=len(chain.events) + 1,
                 model=self.name,
                 kind=kind,
                 version=version,
-                champion_before=chain.champion,
                 champion_after=chain.champion if champion is None else champion,
-                at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                by=_who(),
                 reason=_line(reason),
                 forced=forced,
                 facts=dict(facts or {}),
                 gates=tuple(gates),
-                previous_sha256=chain.events[-1].sha256 if chain.events else START,
+                **chain.next(),
             )
             run_id = self._begin(event)
             if self._claim(event):
@@ -396,7 +402,7 @@ def _record(run: Run) -> Record:
     number = run.data.tags.get(_NUMBER, "")
     return Record(
         text=run.data.tags[_EVENT],
-        number=int(number) if number.isdigit() else None,
+        number=int(number) if number.isdecimal() else None,
         deleted=run.info.lifecycle_stage != LifecycleStage.ACTIVE,
         finished=run.info.status == "FINISHED",
     )

@@ -87,7 +87,9 @@ def _sha256(folder: Path) -> str:
     digests = {
         path.relative_to(folder).as_posix(): artifacts.sha256(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {"artifacts", "__pycache__"} & {*path.relative_to(folder).parts}
+        if path.is_file()
+        and path.relative_to(folder).parts[0] != "artifacts"
+        and path.parent.name != "__pycache__"
     }
     digests.pop("registered_model_meta", None)  # MLflow writes it where it downloads to
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()

@@ -81,16 +81,7 @@ def promote(
         with _refusals(written, version):
             mine = fetch.folder(version)
             theirs, damage = _champions_folder(champion, force)
-        pair = score(mine, theirs)
-        decision = _decision(chain, version, pair, policy)
-        outcome = Outcome(
-            version,
-            champion,
-            decision,
-            test_md5=pair.test_md5,
-            notes=(*damage, *pair.notes, *_other_rows(version, champion, pair)),
-            forced=force and (bool(damage) or not decision.promote),
-        )
+        outcome = _decided(chain, version, champion, score(mine, theirs), damage, policy, force)
         if dry_run:
             return outcome
         with store.lock, _refusals(log, version):
@@ -163,9 +154,26 @@ def _champions_folder(champion: Version | None, force: bool) -> tuple[Path | Non
         raise IntegrityError(f"{error} To replace it unseen: --force.") from error
 
 
-def _decision(chain: Chain, version: Version, pair: "Pair", policy: Settings) -> Decision:
+def _decided(
+    chain: Chain,
+    version: Version,
+    champion: Version | None,
+    pair: "Pair",
+    damage: tuple[str, ...],
+    policy: Settings,
+    force: bool,
+) -> Outcome:
+    """Nothing is written yet."""
     sealed = chain.sealed(version.number) is not None
-    return rule.decide(pair.challenger, pair.champion, pair.differences, sealed, policy)
+    decision = rule.decide(pair.challenger, pair.champion, pair.differences, sealed, policy)
+    return Outcome(
+        version,
+        champion,
+        decision,
+        test_md5=pair.test_md5,
+        notes=(*damage, *pair.notes, *_other_rows(version, champion, pair)),
+        forced=force and (bool(damage) or not decision.promote),
+    )
 
 
 def _other_rows(version: Version, champion: Version | None, pair: "Pair") -> Iterator[str]:

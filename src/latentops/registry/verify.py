@@ -7,6 +7,7 @@ from latentops.errors import ArtifactError, IntegrityError, StoreError
 from latentops.registry import audit, events, fetch, lineage, package
 from latentops.registry.audit import Chain, Log
 from latentops.registry.checks import Check
+from latentops.registry.commit import SHORT
 from latentops.registry.events import Event
 from latentops.registry.reference import check_name
 from latentops.registry.register import record
@@ -63,8 +64,7 @@ def heal(name: str, new_log: bool = False) -> list[str]:
 def _begun(store: Store, name: str, new_log: bool) -> tuple[Log, list[str]]:
     """The log, or where that is asked for and it was altered another, which names it."""
     log = audit.begin(store, name)
-    fault = audit.fault_of(log)
-    if not (new_log and fault):
+    if not (new_log and (fault := audit.fault_of(log))):
         return log, []
     return audit.begin_anew(store, log, fault), [f"began another log, since {fault}"]
 
@@ -140,7 +140,7 @@ def _of_version(store: Store, version: Version, chain: Chain) -> Check:
     if version.sealed_commit not in (None, chain.sealed(version.number)):
         seal = f"`latentops registry seal {version.name} {version.number}` asks git"
         return Check(title, "failed", "the log knows no seal with the commit that it names", seal)
-    weights = version.tags["weights_sha256"][: audit.SHORT]
+    weights = version.tags["weights_sha256"][:SHORT]
     return Check(title, "ok", f"{len(fetch.digests(version))} files, weights {weights}")
 
 
