@@ -1,66 +1,186 @@
-"""What a trial may choose."""
+"""What a trial may choose, and who proposes it.
 
-import itertools
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+A choice is a mapping of settings by their dotted names in params.yaml. Lists and null, which
+Optuna does not take as a category, are known to it by their JSON text.
+"""
 
-import numpy as np
-import optuna
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from latentops.tuning.settings import Settings
+import pydantic
+from optuna.trial import Trial
+
+from latentops.config import Section
+from latentops.errors import SettingsError
+from latentops.tuning.settings import Dimension, Settings
 
 BETA, LATENT = "objective.beta", "model.latent"
+Choice: TypeAlias = dict[str, Any]
+Sections: TypeAlias = Mapping[str, Section]
+"""`model`, `objective` and `train` of params.yaml."""
+
+_DIGITS = 4  # of a float, as params.yaml will hold it
+_DIGITS_OF_STEPS = 10  # 0.1 + 0.2 is 0.3
+_NOT_SEARCHED = {
+    "model.kind": "the data asks for it",
+    "train.epochs": "trials train for tune.epochs",
+}
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The settings that one trial is trained with."""
-
-    beta: float
-    latent: int
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """By their dotted names in params.yaml."""
-        return {BETA: self.beta, LATENT: self.latent}
-
-
-def suggest(trial: optuna.Trial, settings: Settings) -> Choice:
-    trial.suggest_float(BETA, *settings.beta, log=True)
-    trial.suggest_int(LATENT, *settings.latent, log=True)
-    return chosen(trial.params, settings)
+def check(settings: Settings, sections: Sections) -> None:
+    """Raise SettingsError where a searched setting does not exist or refuses one of its values."""
+    known = {
+        f"{section}.{name}" for section, found in sections.items() for name in found.model_dump()
+    }
+    for name, dimension in settings.space.items():
+        if name in _NOT_SEARCHED:
+            raise SettingsError(f"tune.space: {name} is not searched: {_NOT_SEARCHED[name]}.")
+        if name not in known:
+            raise SettingsError(f"tune.space: {_unknown(name, sections, known)}")
+        _check_kind(name, dimension, sections)
+        for value in _ends(dimension):
+            _check_value(name, value, sections)
 
 
-def chosen(params: Mapping[str, Any], settings: Settings) -> Choice:
-    """What is trained for a trial's params: beta to four digits, as params.yaml will hold it."""
-    low, high = settings.beta
-    return Choice(min(max(float(f"{params[BETA]:.4g}"), low), high), params[LATENT])
+def applied(choice: Mapping[str, Any], sections: Sections) -> dict[str, Any]:
+    """The sections with the chosen values; SettingsError where together they cannot be used."""
+    return {section: _changed(section, found, choice) for section, found in sections.items()}
 
 
-def grid(settings: Settings) -> list[Choice]:
-    """At most `trials` points, even on the log scale of both, ends included."""
-    latents = _even(*settings.latent, count=round(math.sqrt(settings.trials)))
-    whole = sorted({round(latent) for latent in latents})
-    betas = sorted(set(_even(*settings.beta, count=settings.trials // len(whole))))
-    return [Choice(beta, latent) for beta, latent in itertools.product(betas, whole)]
+def present(settings: Settings, sections: Sections) -> Choice:
+    """What params.yaml holds for the searched settings."""
+    values = {name: _plain(_value(name, sections)) for name in settings.space}
+    return {name: value for name, value in values.items() if _active(name, settings, values)}
 
 
-def _even(low: float, high: float, count: int) -> list[float]:
-    points = np.geomspace(low, high, max(1, count))
-    return [float(point) for point in points.clip(low, high)]
+def suggest(trial: Trial, settings: Settings, sections: Sections) -> Choice:
+    """Ask for each setting whose condition holds."""
+    chosen: Choice = {}
+    for name, dimension in settings.space.items():
+        if holds(dimension.when, chosen):
+            asked = _asked(trial, name, dimension, is_integer(name, dimension, sections))
+            chosen[name] = rounded(asked, dimension)
+    return chosen
 
 
-def sampler(settings: Settings, spent: int) -> optuna.samplers.BaseSampler:
-    """The sampler of the trial that follows `spent` others.
+def choice(params: Mapping[str, Any], settings: Settings) -> Choice:
+    """What is trained for the params of a trial."""
+    return {
+        name: rounded(params[name], dimension)
+        for name, dimension in settings.space.items()
+        if name in params
+    }
 
-    Its seed follows from that number, so that a study that was stopped and taken up again asks
-    for the same trials as one that ran through.
-    """
-    seed = int(np.random.SeedSequence([settings.seed, spent]).generate_state(1)[0])
-    if settings.sampler == "tpe":
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True)
-    if settings.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=seed)
-    return optuna.samplers.RandomSampler(seed=seed)
+
+def _asked(trial: Trial, name: str, dimension: Dimension, integer: bool) -> Any:
+    if dimension.choices is not None:
+        return trial.suggest_categorical(name, [*map(text, dimension.choices)])
+    low, high, step, log = dimension.low or 0, dimension.high or 0, dimension.step, dimension.log
+    if integer:
+        return trial.suggest_int(name, int(low), int(high), step=int(step or 1), log=log)
+    return trial.suggest_float(name, low, high, step=step, log=log)
+
+
+def text(value: Any) -> Any:
+    """As Optuna knows it: a scalar as it is, what it refuses as JSON."""
+    return value if isinstance(value, bool | int | float | str) else json.dumps(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    """As YAML and JSON have it: a tuple is a list."""
+    return [*map(_plain, value)] if isinstance(value, list | tuple) else value
+
+
+def rounded(value: Any, dimension: Dimension) -> Any:
+    """What is trained, and what params.yaml will hold, for a value that Optuna knows."""
+    if dimension.choices is not None:
+        return next(_plain(each) for each in dimension.choices if text(each) == value)
+    if isinstance(value, int):
+        return value
+    digits = _DIGITS if dimension.step is None else _DIGITS_OF_STEPS
+    low, high = float(dimension.low or 0), float(dimension.high or 0)
+    return min(max(float(f"{value:.{digits}g}"), low), high)
+
+
+def holds(when: Mapping[str, Sequence[Any]], chosen: Mapping[str, Any]) -> bool:
+    return all(
+        parent in chosen and chosen[parent] in [*map(_plain, values)]
+        for parent, values in when.items()
+    )
+
+
+def _active(name: str, settings: Settings, values: Mapping[str, Any]) -> bool:
+    """Whether its condition holds, and that of what it depends on."""
+    when = settings.space[name].when
+    return holds(when, values) and all(_active(parent, settings, values) for parent in when)
+
+
+def _ends(dimension: Dimension) -> Iterator[Any]:
+    yield from dimension.choices or (dimension.low, dimension.high)
+
+
+def is_integer(name: str, dimension: Dimension, sections: Sections) -> bool:
+    return dimension.type == "int" or (dimension.type is None and int in _types(name, sections))
+
+
+def _check_kind(name: str, dimension: Dimension, sections: Sections) -> None:
+    if dimension.choices is not None:
+        return
+    found = _types(name, sections)
+    if not {int, float} & found or bool in found:
+        raise SettingsError(f"tune.space: {name} is no number: give its choices.")
+    whole = [dimension.low, dimension.high, dimension.step or 1]
+    if int in found and (
+        dimension.type == "float" or any(value != int(value or 0) for value in whole)
+    ):
+        raise SettingsError(f"tune.space: {name} is a whole number: give whole bounds, no float.")
+
+
+def _types(name: str, sections: Sections) -> set[Any]:
+    """`float | None` is {float, NoneType}"""
+    section, _, field = name.partition(".")
+    annotation = type(sections[section]).model_fields[field].annotation
+    return set(getattr(annotation, "__args__", ())) or {annotation}
+
+
+def _check_value(name: str, value: Any, sections: Sections) -> None:
+    """Of this setting alone: what two of them forbid together is found by the trial."""
+    section, _, field = name.partition(".")
+    try:
+        type(sections[section]).model_validate(sections[section].model_dump() | {field: value})
+    except pydantic.ValidationError as error:
+        for problem in error.errors():
+            if problem["loc"][:1] == (field,):
+                raise SettingsError(f"tune.space: {name}: {value}: {problem['msg']}.") from error
+
+
+def _changed(section: str, found: Section, choice: Mapping[str, Any]) -> Section:
+    prefix = f"{section}."
+    values = {
+        name.removeprefix(prefix): value
+        for name, value in choice.items()
+        if name.startswith(prefix)
+    }
+    try:
+        return type(found).model_validate(found.model_dump() | values)
+    except pydantic.ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{section}: {message}.") from error
+
+
+def _value(name: str, sections: Sections) -> Any:
+    section, _, field = name.partition(".")
+    return sections[section].model_dump(mode="json")[field]
+
+
+def _unknown(name: str, sections: Sections, known: set[str]) -> str:
+    section = name.partition(".")[0]
+    if section not in sections:
+        return (
+            f"{name} cannot be searched. A study searches settings of {', '.join(sections)}: its "
+            "trials share the prepared data."
+        )
+    guess = difflib.get_close_matches(name, known, n=1)
+    return f"{name}: no such setting." + (f" Did you mean {guess[0]!r}?" if guess else "")
