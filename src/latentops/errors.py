@@ -5,6 +5,7 @@ LatentOpsError
 |- DataError           what a person or a public source gave us
 |- ArtifactError       a file that a stage should have written, or that could not be written
 |- NumericalError      a number that stopped being one
+|- RanksError          a training by several processes that lost one of them
 |- GitError            git, or the repository that it should speak of
 |- StoreError          the MLflow store or its registry
 |  |- RefusedError     a rule of the registry forbids it, or somebody else was first
@@ -44,6 +45,10 @@ class ArtifactError(LatentOpsError):
 
 class NumericalError(LatentOpsError):
     """A loss or a score that is not finite."""
+
+
+class RanksError(LatentOpsError):
+    """A training by several processes, the ranks, that lost touch with one of them."""
 
 
 class GitError(LatentOpsError):

@@ -27,7 +27,7 @@ BREAKS = [
     ),
     (
         "training/loop.py",
-        'self.noise.set_state(state["noise"])',
+        'self.noise.set_state(state["noise"][self.ranks.rank])',
         "self.noise.get_state()",
         "tests/test_checkpoint.py::test_a_training_goes_on_where_the_last_whole_epoch_ended",
     ),
@@ -39,7 +39,7 @@ BREAKS = [
     ),
     (
         "training/loop.py",
-        "noise = torch.Generator(self.device).manual_seed(self.settings.seed)",
+        "noise = torch.Generator(self.device).manual_seed(self.settings.seed + self.ranks.rank)",
         "noise = self.noise",
         "tests/test_training.py::test_the_validation_noise_is_the_same_after_every_epoch",
     ),

@@ -96,7 +96,7 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Multinomial:
         features = torch.cat([z, self.hidden(z)], dim=-1) if self.hidden else z
-        return Multinomial(self.words(features))
+        return Multinomial(layers.widened(self.words(features)))
 
 
 def _dropped(weights: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

@@ -110,6 +110,11 @@ def activation(name: Activation) -> nn.Module:
     return _ACTIVATIONS[name]()
 
 
+def widened(parameters: Tensor) -> Tensor:
+    """Of a distribution: float32 where autocast made them bfloat16, for no density bears that."""
+    return parameters.float() if parameters.dtype == torch.bfloat16 else parameters
+
+
 def perceptron(widths: Sequence[int], name: Activation) -> nn.Sequential:
     """Linear layers from width to width, with an activation between two of them."""
     layers: list[nn.Module] = []
@@ -120,5 +125,5 @@ def perceptron(widths: Sequence[int], name: Activation) -> nn.Sequential:
 
 def posterior(heads: Tensor) -> Posterior:
     """Mean and log-variance out of [B, 2 Z]; the log-variance is clamped: exp() stays harmless."""
-    mean_BZ, log_variance_BZ = heads.chunk(2, dim=-1)
+    mean_BZ, log_variance_BZ = widened(heads).chunk(2, dim=-1)
     return Posterior(mean_BZ, log_variance_BZ.clamp(*LOG_VARIANCE_RANGE))

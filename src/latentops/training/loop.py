@@ -1,13 +1,14 @@
 """The loop: tensors stay on the device, batches are rows of a permutation, one hook logs.
 
 Nothing here waits for the device inside an epoch, and nothing touches the global generators.
-The same settings, data and thread count give the same weights bit for bit on one machine.
+The same settings, data, thread count and number of processes give the same weights bit for bit
+on one machine.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from latentops.data.batches import Batch, Examples, in_batches
 from latentops.errors import NumericalError, SettingsError
 from latentops.model import VAE
 from latentops.training.checkpoint import Checkpoint, State
+from latentops.training.distributed import ALONE, Ranks
 from latentops.training.progress import Progress
 from latentops.training.settings import Settings
 
@@ -67,6 +69,7 @@ def fit(
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
     progress: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Fit:
     """Train `vae` in place; it comes back with the best weights, on the device it came from.
 
@@ -75,22 +78,30 @@ def fit(
     With a checkpoint the training goes on where the last whole epoch ended, and `log` is not
     called again for the epochs before. Raises SettingsError before the first step, and
     NumericalError before the update that a non-finite loss would have made.
+
+    Among several ranks each calls this with the same data and settings; only rank 0 logs, shows
+    progress and writes the checkpoint, and an error of the numbers is raised on all.
     """
     _check_sizes(train, valid, settings)
-    device = choose_device(settings.device)
-    with _placed(vae, device), _arithmetic(settings):
-        loop = _Loop(vae, train.to(device), valid.to(device), objective, settings, device)
-        if checkpoint and (state := checkpoint.load()):
+    device = ranks.device(choose_device(settings.device))
+    with _placed(vae, device), _arithmetic(settings, ranks), ranks.normalised_together(vae):
+        loop = _Loop(vae, train.to(device), valid.to(device), objective, settings, device, ranks)
+        if checkpoint and (state := ranks.from_first(checkpoint.load)):
             loop.restore(state)
-        with Progress(settings.epochs, shown=progress) as shown:
+        with Progress(settings.epochs, shown=progress and ranks.first) as shown:
             while not loop.done:
                 row = loop.epoch()
                 shown.show(row)
-                if log:
+                if log and ranks.first:
                     log(int(row["step"]), row)
                 if checkpoint:
-                    checkpoint.save(loop.state())
+                    _save(checkpoint, loop.state(), ranks)
         return loop.finish()
+
+
+def _save(checkpoint: Checkpoint, state: State, ranks: Ranks) -> None:
+    if ranks.first:
+        checkpoint.save(state)
 
 
 def choose_device(name: str) -> torch.device:
@@ -123,18 +134,21 @@ class _Loop:
         objective: objectives.Settings,
         settings: Settings,
         device: torch.device,
+        ranks: Ranks,
     ) -> None:
         self.vae = vae
         self.train = train
-        self.valid = valid.frozen(settings.seed)
+        self.valid = ranks.portion(valid.frozen(settings.seed))
+        self.valid_examples = len(valid)
         self.objective = objective
         self.settings = settings
         self.device = device
+        self.ranks = ranks
         self.steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
         self.optimizer = _optimizer(vae, settings)
         self.order = torch.Generator().manual_seed(settings.seed)
         noise_seed = int(torch.randint(2**62, (), generator=self.order))
-        self.noise = torch.Generator(device).manual_seed(noise_seed)
+        self.noise = torch.Generator(device).manual_seed(noise_seed + ranks.rank)
         self.step = 0
         self.history: list[Row] = []
         self.best_epoch = 0  # 0 until the objective has settled
@@ -174,13 +188,14 @@ class _Loop:
         )
 
     def state(self) -> State:
+        """The same on every rank; each must ask for it."""
         return {
             "weights": self.vae.state_dict(),
             "best_weights": self.best_weights,
             "best_epoch": self.best_epoch,
             "optimizer": self.optimizer.state_dict(),
             "order": self.order.get_state(),
-            "noise": self.noise.get_state(),
+            "noise": self.ranks.each(self.noise.get_state()),
             "step": self.step,
             "history": self.history,
             "seconds": self.seconds,
@@ -192,7 +207,7 @@ class _Loop:
         self.best_epoch = state["best_epoch"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.order.set_state(state["order"])
-        self.noise.set_state(state["noise"])
+        self.noise.set_state(state["noise"][self.ranks.rank])
         self.step = state["step"]
         self.history = state["history"]
         self.seconds = state["seconds"]
@@ -206,19 +221,24 @@ class _Loop:
         batches = torch.split(order, self.settings.batch_size)
         for start in range(0, len(batches), _STEPS_BETWEEN_LOOKS):
             window = batches[start : start + _STEPS_BETWEEN_LOOKS]
-            terms = [self._update(self.train.batch(rows, self.noise), guard) for rows in window]
+            terms = [self._update(self._batch(rows), guard) for rows in window]
             self._stop_where_refused(guard)
             sums += _sums(terms)
         rate_nats, distortion_nats = (sums / len(self.train)).tolist()
         return rate_nats, distortion_nats
 
+    def _batch(self, rows: Tensor) -> Batch:
+        return self.train.batch(self.ranks.share(rows), self.noise)
+
     def _update(self, batch: Batch, guard: "_Guard") -> elbo.Terms:
         """One step of the optimizer; the guard makes it harmless where the loss is not finite."""
-        output = self.vae(batch.input, self.noise)
-        terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+        with self._precision():
+            output = self.vae(batch.input, self.noise)
+        terms = self.ranks.whole(elbo.terms(output.posterior, output.likelihood, batch.target))
         loss = objectives.loss(terms, self.step, self.steps, self.objective)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self.ranks.add_gradients(self.vae)
         watched = loss.detach()
         if self.settings.clip_norm is not None:
             watched = watched + nn.utils.clip_grad_norm_(
@@ -231,16 +251,22 @@ class _Loop:
         self.step += 1
         return elbo.Terms(terms.rate_BZ.detach(), terms.distortion_B.detach())
 
+    def _precision(self) -> AbstractContextManager[object]:
+        """Of the networks in training; they give the parameters of distributions in float32."""
+        if self.settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
     @torch.no_grad()
     def _score(self) -> tuple[float, float]:
         """Rate and distortion in nats of the whole validation split, with the same noise always."""
         self.vae.eval()
-        noise = torch.Generator(self.device).manual_seed(self.settings.seed)
+        noise = torch.Generator(self.device).manual_seed(self.settings.seed + self.ranks.rank)
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for batch in in_batches(self.valid, self.settings.batch_size):
             output = self.vae(batch.input, noise)
             sums += _sums([elbo.terms(output.posterior, output.likelihood, batch.target)])
-        rate_nats, distortion_nats = (sums / len(self.valid)).tolist()
+        rate_nats, distortion_nats = (self.ranks.sum(sums) / self.valid_examples).tolist()
         return rate_nats, distortion_nats
 
     def _keep(self, row: Row) -> None:
@@ -350,11 +376,11 @@ def _placed(vae: VAE, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _arithmetic(settings: Settings) -> Iterator[None]:
+def _arithmetic(settings: Settings, ranks: Ranks) -> Iterator[None]:
     """Torch's threads and precision as the settings say, then as they were."""
     precision, threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
     torch.set_float32_matmul_precision(settings.matmul_precision)
-    torch.set_num_threads(settings.threads or threads)
+    torch.set_num_threads(ranks.threads(settings.threads))
     try:
         yield
     finally:

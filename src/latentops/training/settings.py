@@ -30,3 +30,6 @@ class Settings(Section):
         1, ge=1, description="of the CPU; part of what makes weights the same; null: all"
     )
     matmul_precision: Literal["highest", "high", "medium"] = "highest"
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the networks in training; loss and validation stay in float32"
+    )
