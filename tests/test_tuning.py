@@ -18,7 +18,6 @@ import optuna
 import pandas as pd
 import pydantic
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow import MlflowClient
@@ -511,92 +510,6 @@ TABLE = pd.DataFrame(
         "error": ["", "The loss stopped being finite.", "", ""],
     }
 )
-RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
-
-
-class TestChoice:
-    def test_the_best_is_the_first_of_the_highest(self, tmp_path: Path) -> None:
-        best = choice.best(TABLE, "abc", "elbo", shared())
-        assert (best.trial, best.beta, best.latent, best.trials) == (2, 1e-05, 16, 3)
-        artifacts.write_json(best, tmp_path / "best.json")
-        assert artifacts.read_schema(choice.Best, tmp_path / "best.json") == best
-        written = json.loads((tmp_path / "best.json").read_text())
-        assert (written["study"], written[space.BETA], written[space.LATENT]) == ("abc", 1e-05, 16)
-
-    def test_another_trial_can_be_picked_if_it_succeeded(self) -> None:
-        best = choice.best(TABLE, "abc", "elbo", shared())
-        assert choice.pick(best, TABLE) == {space.BETA: 1e-05, space.LATENT: 16}
-        assert choice.pick(best, TABLE, 4) == {space.BETA: 2.0, space.LATENT: 32}
-        with pytest.raises(StudyError, match=r"abc has no trial 3\. It has 0, 1, 2, 4\."):
-            choice.pick(best, TABLE, 3)
-        with pytest.raises(StudyError, match="Trial 1 of study abc failed: The loss"):
-            choice.pick(best, TABLE, 1)
-
-    def test_a_choice_for_another_experiment_is_refused(self) -> None:
-        best = choice.best(TABLE, "abc", "elbo", shared())
-        choice.check_fits(best, shared())
-        other = dataclasses.replace(shared(batch_size=7), source="mnist")
-        said = (
-            r"^tune/best\.json is of another experiment than params\.yaml: "
-            r"data\.source was digits, is mnist; train\.batch_size was 50, is 7\. Run `make tune`"
-        )
-        with pytest.raises(StudyError, match=said):
-            choice.check_fits(best, other)
-        with pytest.raises(StudyError, match="the prepared data has changed"):
-            choice.check_fits(best, dataclasses.replace(shared(), data_md5="0"))
-
-    @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-    def test_applying_changes_two_values_and_nothing_else(self, recipe: Path) -> None:
-        before = recipe.read_text()
-        after = choice.edited(before, {space.BETA: 1e-05, space.LATENT: 12345})
-        expected = yaml.safe_load(before)
-        expected["objective"]["beta"], expected["model"]["latent"] = 1e-05, 12345
-        assert yaml.safe_load(after) == expected
-        pairs = list(zip(before.splitlines(), after.splitlines(), strict=True))
-        changed = [(old, new) for old, new in pairs if old != new]
-        assert len(changed) == 2
-        for old, new in changed:
-            assert old.split(":")[0] == new.split(":")[0]
-            assert old.partition("#")[2] == new.partition("#")[2]
-            assert old.find("#") == new.find("#")
-        assert choice.edited(after, yaml_choice(before)) == before.replace("\r", "")
-
-    @given(beta=st.floats(1e-9, 1e9), latent=st.integers(1, 10**6))
-    def test_any_value_comes_back_as_it_went_in(self, beta: float, latent: int) -> None:
-        text = "# é\nmodel: {latent: 3}  # three\nobjective:\n  beta: '1'  # one\r\n"
-        after = yaml.safe_load(choice.edited(text, {space.BETA: beta, space.LATENT: latent}))
-        assert after == {"model": {"latent": latent}, "objective": {"beta": beta}}
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "model: {latent: 3}\n",
-            "model: {latent: 3}\nobjective:\n",
-            "model: {latent: 3}\nobjective: {warmup: 0.1}\n",
-        ],
-    )
-    def test_a_setting_without_a_line_is_named(self, text: str) -> None:
-        with pytest.raises(SettingsError, match=r"has no line for objective\.beta\. Add it\."):
-            choice.edited(text, {space.LATENT: 4, space.BETA: 2.0})
-
-    def test_what_cannot_be_edited_in_place_is_left_to_the_person(self) -> None:
-        text = "model: {latent: &size 3, hidden: [*size]}\nobjective: {beta: 1}\n"
-        with pytest.raises(SettingsError, match=r"Set objective\.beta: 2\.0, model\.latent: 4 the"):
-            choice.edited(text, {space.BETA: 2.0, space.LATENT: 4})
-
-    def test_the_difference_shows_the_changed_lines(self) -> None:
-        assert choice.difference("a: 1\nb: 2\n", "a: 1\nb: 3\n").splitlines() == [
-            "--- params.yaml before",
-            "+++ params.yaml after",
-            "@@ -2 +2 @@",
-            "-b: 2",
-            "+b: 3",
-        ]
-
-
-def yaml_choice(text: str) -> dict[str, Any]:
-    values = yaml.safe_load(text)
-    return {space.BETA: values["objective"]["beta"], space.LATENT: values["model"]["latent"]}
 
 
 class TestPicture:

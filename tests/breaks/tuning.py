@@ -50,12 +50,6 @@ BREAKS = [
         "tests/test_tuning.py::TestIdentity::test_other_data_or_code_is_another_study",
     ),
     (
-        "tuning/choice.py",
-        "return text[:start] + new + rest",
-        "return text[:start] + new + text[end:]",
-        "tests/test_tuning.py::TestChoice::test_applying_changes_two_values_and_nothing_else",
-    ),
-    (
         "report/study_picture.py",
         "cummin().shift(fill_value=np.inf)",
         "shift(fill_value=np.inf)",

@@ -1,0 +1,393 @@
+"""What a study chose: the pick, tune/best.json, params.yaml edited in place."""
+
+import dataclasses
+import itertools
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from latentops import artifacts
+from latentops.errors import SettingsError, StudyError
+from latentops.tuning import choice, picks
+from latentops.tuning.identity import Experiment
+from latentops.tuning.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+BETA, LATENT, HIDDEN = "objective.beta", "model.latent", "model.decoder_hidden"
+
+TRIALS = pd.DataFrame(
+    {
+        "trial": [0, 1, 2, 4, 5],
+        "state": ["complete", "failed", "complete", "complete", "pruned"],
+        BETA: [0.5, 9.0, 1e-05, 2.0, 3.0],
+        LATENT: pd.array([4, 8, 16, None, 8], dtype="Int64"),
+        HIDDEN: ["[]", "[256]", "[256, 128]", "null", "[]"],
+        "model.activation": ["silu", "relu", None, "relu", "relu"],
+        "score": [-90.0, np.nan, -80.0, -80.0, np.nan],
+        "rate_nats": [10.0, np.nan, 20.0, 5.0, 7.0],
+        "distortion_nats": [80.0, np.nan, 60.0, 75.0, 99.0],
+        "elbo_nats": [-90.0, np.nan, -80.0, -80.0, -106.0],
+        "active_units": pd.array([4, None, 9, 2, None], dtype="Int64"),
+        "seconds": [1.0, np.nan, 1.0, 1.0, 0.2],
+        "error": ["", "The loss stopped being finite.", "", "", ""],
+    }
+)
+DEFAULT = {BETA: 1.0, LATENT: 64}
+SHARED = Experiment("digits", "d41d", {"train.batch_size": 50, "model.hidden": [8]})
+
+
+def of_points(points: list[tuple[float, float]], state: str = "complete") -> pd.DataFrame:
+    """Trials at these rates and distortions."""
+    trials = pd.DataFrame(points, columns=pd.Index(picks.PLANE), dtype=float)
+    elbo = -trials["rate_nats"] - trials["distortion_nats"]
+    return trials.assign(trial=range(len(trials)), state=state, elbo_nats=elbo, score=elbo)
+
+
+POINT = st.tuples(st.integers(0, 9), st.integers(0, 9))
+POINTS = st.lists(POINT, min_size=1, max_size=12)
+
+
+class TestPicks:
+    @given(POINTS)
+    def test_the_front_is_what_no_other_trial_beats(self, points: list[tuple[int, int]]) -> None:
+        beaten = {
+            one
+            for one, other in itertools.permutations(set(points), 2)
+            if other[0] <= one[0] and other[1] <= one[1]
+        }
+        found = picks.front(of_points([*points]))
+        kept = list(zip(found["rate_nats"], found["distortion_nats"], strict=True))
+        assert kept == sorted(set(points) - beaten)
+
+    def test_only_complete_trials_are_on_the_front(self) -> None:
+        trials = pd.concat([of_points([(3, 3)]), of_points([(1, 1)], state="pruned")])
+        assert picks.front(trials)["rate_nats"].tolist() == [3]
+
+    @given(POINTS, st.permutations(range(12)))
+    def test_the_knee_is_furthest_from_the_line_between_the_ends(
+        self, points: list[tuple[int, int]], order: list[int]
+    ) -> None:
+        """By the distance of a point to a line, and whatever the order of the rows."""
+        trials = of_points([*points])
+        line = picks.front(trials)
+        ends = line.iloc[[0, -1]][picks.PLANE].to_numpy()
+        spans = np.where(np.ptp(ends, axis=0) > 0, np.ptp(ends, axis=0), 1)
+        (x0, y0), (x1, y1) = ends / spans
+        below = {
+            int(row["trial"]): -(x1 - x0) * (row["distortion_nats"] / spans[1] - y0)
+            + (y1 - y0) * (row["rate_nats"] / spans[0] - x0)
+            for _, row in line.iterrows()
+        }
+        found = picks.knee(trials)
+        if max(below.values()) > 1e-9:
+            assert below[found] == pytest.approx(max(below.values()))
+        else:
+            elbo = trials.set_index("trial")["elbo_nats"]
+            assert elbo[found] == elbo[line["trial"]].max()
+        shuffled = trials.iloc[[row for row in order if row < len(trials)]]
+        again = trials.set_index("trial").loc[picks.knee(shuffled), picks.PLANE]
+        assert again.tolist() == trials.set_index("trial").loc[found, picks.PLANE].tolist()
+
+    @pytest.mark.parametrize(
+        ("points", "knee"),
+        [
+            ([(0, 100), (1, 20), (50, 0)], 1),
+            ([(50, 0), (1, 20), (0, 100)], 1),  # the order of the rows does not matter
+            ([(0, 100), (1000, 0.5), (2000, 0)], 1),  # nor the scale of an axis
+            ([(0, 8), (1, 4), (2, 2), (4, 1), (8, 0)], 2),
+            ([(0, 100), (10, 99), (20, 0)], 2),  # bent outwards: there is no knee
+            ([(0, 4), (2, 1)], 1),  # two points have no knee
+            ([(0, 4), (1, 1), (3, 0)], 1),
+            ([(5, 5)], 0),
+            ([(0, 4), (1, 2), (2, 1), (4, 0)], 1),  # equally far: the lower rate
+        ],
+    )
+    def test_known_knees(self, points: list[tuple[float, float]], knee: int) -> None:
+        assert picks.knee(of_points(points)) == knee
+
+    def test_the_best_is_the_first_of_the_highest(self) -> None:
+        assert picks.best(TRIALS) == 2
+        assert picks.best(TRIALS.iloc[::-1]) == 4
+
+    @given(POINTS, st.integers(0, 9))
+    def test_the_budget_holds_and_nothing_within_it_distorts_less(
+        self, points: list[tuple[int, int]], rate: int
+    ) -> None:
+        allowed = [point for point in points if point[0] <= rate]
+        assume(allowed)
+        found = points[picks.within(of_points([*points]), rate)]
+        assert found == min(allowed, key=lambda point: (point[1], point[0]))
+
+    def test_a_budget_that_nothing_keeps_says_how_far_it_is(self) -> None:
+        said = (
+            r"^No trial has a rate of at most 4 nats: the lowest is 5\. Raise tune\.rate_nats, or "
+            r"let tune\.space reach a larger objective\.beta\.$"
+        )
+        with pytest.raises(StudyError, match=said):
+            picks.within(TRIALS, 4)
+        for pick in ("best", "budget", "knee"):
+            with pytest.raises(StudyError, match=said):
+                picks.by(pick, TRIALS, "budget", 4)  # type: ignore[arg-type]
+
+    def test_in_mode_budget_only_what_keeps_the_budget_is_picked(self) -> None:
+        best_outside = TRIALS.assign(score=[-80.0, np.nan, -1.0, -75.0, np.nan])
+        assert picks.by("best", best_outside, "score", None) == 2
+        assert picks.by("best", best_outside, "budget", 10) == 4
+        assert picks.by("budget", best_outside, "score", 10) == 4
+
+    def test_a_budget_without_a_rate_is_refused(self) -> None:
+        with pytest.raises(StudyError, match=r"Set tune\.rate_nats"):
+            picks.by("budget", TRIALS, "pareto", None)
+
+    def test_scores_are_standardised_over_complete_trials(self) -> None:
+        trials = TRIALS.assign(accuracy=[0.1, np.nan, 0.2, 0.3, 0.9], same=0.1)
+        found = picks.standardised(trials, ["accuracy"])
+        assert found.tolist() == pytest.approx(
+            [-math.sqrt(1.5), math.nan, 0, math.sqrt(1.5), math.nan], nan_ok=True
+        )
+        both = picks.standardised(trials, ["accuracy", "same"])
+        assert both.tolist() == pytest.approx((found / 2).tolist(), nan_ok=True)
+        only = picks.standardised(trials, ["same"])
+        assert only[trials["state"] == "complete"].tolist() == [0.0, 0.0, 0.0]
+
+    @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9), st.floats(0.1, 9))
+    def test_standardised_scores_do_not_depend_on_the_unit(
+        self, values: list[float], unit: float
+    ) -> None:
+        trials = of_points([(0, 0)] * len(values)).assign(a=values)
+        assume(np.ptp(values) > 1e-3 or np.ptp(values) == 0)
+        found, other = (
+            picks.standardised(trials.assign(a=trials["a"] * factor + shift), ["a"])
+            for factor, shift in ((1, 0), (unit, 5))
+        )
+        assert found.tolist() == pytest.approx(other.tolist(), abs=1e-6)
+
+
+def tune(**values: Any) -> Settings:
+    return Settings.model_validate(values)
+
+
+def best(**values: Any) -> choice.Best:
+    return choice.best(TRIALS, "abc", tune(**values), SHARED, DEFAULT)
+
+
+class TestBest:
+    def test_it_says_what_was_chosen_and_from_what(self, tmp_path: Path) -> None:
+        found = best(mode="pareto")
+        assert (found.trial, found.trials, found.pruned, found.failed) == (2, 3, 1, 1)
+        assert found.settings == {BETA: 1e-05, LATENT: 16, HIDDEN: [256, 128]}
+        assert (found.default, found.pick, found.mode) == (DEFAULT, "best", "pareto")
+        assert (found.rate_nats, found.active_units, found.accuracy) == (20.0, 9, None)
+        artifacts.write_json(found, tmp_path / "best.json")
+        assert artifacts.read_schema(choice.Best, tmp_path / "best.json") == found
+        written = json.loads((tmp_path / "best.json").read_text())
+        assert written["settings"] == found.settings
+        assert type(written["settings"][LATENT]) is int
+
+    def test_the_pick_of_the_settings_is_taken(self) -> None:
+        assert best(mode="pareto", pick="budget", rate_nats=6).trial == 4
+        assert best(mode="budget", rate_nats=6).trial == 4
+        assert best(mode="budget", rate_nats=6).rate_budget_nats == 6
+        with pytest.raises(StudyError, match="No trial has a rate of at most 1 nats"):
+            best(mode="budget", rate_nats=1)
+
+    def test_scores_that_were_measured_are_kept(self) -> None:
+        trials = TRIALS.assign(accuracy=[0.5, np.nan, 0.75, 0.5, np.nan])
+        found = choice.best(trials, "abc", tune(score="accuracy"), SHARED, DEFAULT)
+        assert (found.accuracy, found.macro_recall, found.score_name) == (0.75, None, "accuracy")
+
+
+class TestPick:
+    def test_settings_come_back_as_yaml_has_them(self) -> None:
+        found = best()
+        assert choice.pick(found, TRIALS) == {BETA: 1e-05, LATENT: 16, HIDDEN: [256, 128]}
+        assert choice.pick(found, TRIALS, 4) == {
+            BETA: 2.0,
+            HIDDEN: None,
+            "model.activation": "relu",
+        }
+        assert choice.pick(found, TRIALS, 0)[HIDDEN] == []
+
+    def test_they_survive_the_file(self, tmp_path: Path) -> None:
+        artifacts.write_table(TRIALS, tmp_path / "trials.parquet")
+        read = artifacts.read_table(tmp_path / "trials.parquet")
+        for trial in (0, 2, 4):
+            assert choice.pick(best(), read, trial) == choice.pick(best(), TRIALS, trial)
+        latent = choice.pick(best(), read, 2)[LATENT]
+        assert type(latent) is int
+
+    def test_another_pick_of_the_same_trials(self) -> None:
+        found = best(mode="pareto", rate_nats=6)
+        assert choice.pick(found, TRIALS, pick="budget")[BETA] == 2.0
+        assert choice.pick(found, TRIALS, pick="best")[BETA] == 1e-05
+        with pytest.raises(StudyError, match=r"Set tune\.rate_nats"):
+            choice.pick(best(), TRIALS, pick="budget")
+
+    @pytest.mark.parametrize(
+        ("trial", "said"),
+        [
+            (3, r"^Study abc has no trial 3\. It has 0, 1, 2, 4, 5\.$"),
+            (1, r"^Trial 1 of study abc failed: The loss stopped being finite\.$"),
+            (5, r"^Trial 5 of study abc was pruned before its end\.$"),
+        ],
+    )
+    def test_only_a_complete_trial_can_be_taken(self, trial: int, said: str) -> None:
+        with pytest.raises(StudyError, match=said):
+            choice.pick(best(), TRIALS, trial)
+
+    def test_only_what_differs_needs_writing_and_what_was_not_chosen_goes_back(self) -> None:
+        found = best()
+        chosen = choice.pick(found, TRIALS, 4)
+        present = {BETA: 2, LATENT: 16, HIDDEN: [8], "model.activation": "relu"}
+        assert choice.changes(found, chosen, present) == {LATENT: 64, HIDDEN: None}
+
+
+class TestFit:
+    def test_a_choice_for_another_experiment_is_refused(self) -> None:
+        choice.check_fits(best(), SHARED)
+        other = Experiment("mnist", SHARED.data_md5, {**SHARED.fixed, "train.batch_size": 7})
+        said = (
+            r"^tune/best\.json is of another experiment than params\.yaml: "
+            r"data\.source was digits, is mnist; train\.batch_size was 50, is 7\. Run `make tune`"
+        )
+        with pytest.raises(StudyError, match=said):
+            choice.check_fits(best(), other)
+        with pytest.raises(StudyError, match="the prepared data has changed"):
+            choice.check_fits(best(), dataclasses.replace(SHARED, data_md5="0"))
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**6), 10**6)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8)
+)
+VALUES = SCALARS | st.lists(SCALARS | st.lists(SCALARS, max_size=2), max_size=3)
+
+LAYOUTS = [  # of the value `old` and the text that stays around it
+    "# é\nmodel: {latent: 3}  # three\nobjective:\n  beta: '1'  # one\n",
+    "model:\r\n  latent: 3\r\nobjective:  # of it\r\n  beta: 1e-3   # one\r\n  warmup: 0.3\r\n",
+    "objective: {beta: , warmup: 0.3}\nmodel:\n  latent:\n  hidden: [2]\n",
+    "objective:\n  beta:          # nothing yet\nmodel:\n  latent: 3  # last, without a line end",
+    "objective: {warmup: 0, beta: [1, [2]]}\nmodel:\n  latent: {a: 1, b: [2]}  # odd\n",
+    "model:\n  latent:  # widths\n    - 256\n    - 128\n\n  # next\n  hidden: [2]\n"
+    "objective:\n  beta:\n  - [1, 2]\n  -\n  warmup: 3 # x\n",
+    "model:\r\n  latent:\r\n  - 256\r\n  # kept\r\nobjective:\r\n  beta: [1,\r\n    2] # two\r\n",
+    "objective:\n  beta:\n    - 1\n    - - 2\n      - 3\nmodel:\n  latent:\n    - 4",
+    "---\nmodel:\n  latent: on\n  name: 'beta: 1 # no word'\nobjective: {\n  beta: 1 # c\n}\n",
+]
+
+
+def words_outside_values(text: str) -> list[str]:
+    """Comments, in order."""
+    return re.findall(r"(?<!')# (?!no )[^\r\n]*", text)
+
+
+class TestEdited:
+    @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+    def test_applying_changes_two_values_and_nothing_else(self, recipe: Path) -> None:
+        before = recipe.read_text()
+        after = choice.edited(before, {BETA: 1e-05, LATENT: 12345})
+        expected = yaml.safe_load(before)
+        expected["objective"]["beta"], expected["model"]["latent"] = 1e-05, 12345
+        assert yaml.safe_load(after) == expected
+        pairs = list(zip(before.splitlines(), after.splitlines(), strict=True))
+        changed = [(old, new) for old, new in pairs if old != new]
+        assert len(changed) == 2
+        for old, new in changed:
+            assert old.split(":")[0] == new.split(":")[0]
+            assert old.partition("#")[2] == new.partition("#")[2]
+            assert old.find("#") == new.find("#")
+        assert choice.edited(after, held(before, BETA, LATENT)) == before
+
+    @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+    def test_every_setting_of_a_recipe_can_be_written(self, recipe: Path) -> None:
+        before = recipe.read_text()
+        sections = yaml.safe_load(before)
+        for section in ("model", "objective", "train"):
+            for name in sections[section]:
+                after = choice.edited(before, {f"{section}.{name}": [256, None, "a, b"]})
+                expected = yaml.safe_load(before)
+                expected[section][name] = [256, None, "a, b"]
+                assert yaml.safe_load(after) == expected
+                assert words_outside_values(after) == words_outside_values(before)
+                assert len(after.splitlines()) == len(before.splitlines())
+
+    @pytest.mark.parametrize("text", LAYOUTS)
+    @given(beta=VALUES, latent=VALUES)
+    def test_any_value_comes_back_as_it_went_in(self, text: str, beta: Any, latent: Any) -> None:
+        after = choice.edited(text, {BETA: beta, LATENT: latent})
+        expected = yaml.safe_load(text)
+        expected["objective"]["beta"], expected["model"]["latent"] = beta, latent
+        assert yaml.safe_load(after) == expected
+        other = choice.edited(text, {BETA: 0, LATENT: 0})
+        assert words_outside_values(other) == words_outside_values(text)
+        assert after.count("\r") - str([beta, latent]).count("\r") == other.count("\r")
+
+    def test_a_list_is_written_on_one_line_and_lines_around_it_stay(self) -> None:
+        after = choice.edited(LAYOUTS[5], {LATENT: [256, 128, 64], BETA: None})
+        assert after == (
+            "model:\n  latent: [256, 128, 64] # widths\n\n  # next\n  hidden: [2]\n"
+            "objective:\n  beta: null\n  warmup: 3 # x\n"
+        )
+
+    def test_a_setting_deeper_down_can_be_written(self) -> None:
+        text = "train:\n  optimizer:\n    kind: adam # which\n    betas: [0.9, 0.99]\n"
+        after = choice.edited(text, {"train.optimizer.kind": "sgd"})
+        assert after == text.replace("adam # which", "sgd  # which")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "model: {latent: 3}\n",
+            "model: {latent: 3}\nobjective:\n",
+            "model: {latent: 3}\nobjective: 4\n",
+            "model: {latent: 3}\nobjective: [beta]\n",
+            "model: {latent: 3}\nobjective: {warmup: 0.1}\n",
+        ],
+    )
+    def test_a_setting_without_a_line_is_named(self, text: str) -> None:
+        with pytest.raises(SettingsError, match=r"has no line for objective\.beta\. Add it\."):
+            choice.edited(text, {BETA: 2.0})
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "model: {latent: &size 3, hidden: [*size]}\nobjective: {beta: 1}\n",
+            "objective: {beta: &size 1}\nmodel: {latent: *size}\n",
+            "base: &base {latent: 3}\nobjective: {beta: 1}\nmodel: *base\n",
+            "model: {latent: 3}\nobjective:\n  beta:\n  - 1 # this\n  - 2\n",
+            "model: {latent: 3}\nobjective:\n  beta: [1, # this\n    2]\n",
+            "model: {latent: 3}\nobjective:\n  beta: |\n    1\n  warmup: 0.1\n",
+        ],
+    )
+    def test_what_cannot_be_edited_in_place_is_left_to_the_person(self, text: str) -> None:
+        with pytest.raises(SettingsError, match=r"Set objective\.beta: 2\.0, model\.latent: 4 the"):
+            choice.edited(text, {BETA: 2.0, LATENT: 4})
+
+    def test_the_difference_shows_the_changed_lines(self) -> None:
+        assert choice.difference("a: 1\nb: 2\n", "a: 1\nb: 3\n").splitlines() == [
+            "--- params.yaml before",
+            "+++ params.yaml after",
+            "@@ -2 +2 @@",
+            "-b: 2",
+            "+b: 3",
+        ]
+
+
+def held(text: str, *names: str) -> dict[str, Any]:
+    """The values of these settings."""
+    values = yaml.safe_load(text)
+    return {name: values[name.split(".")[0]][name.split(".")[1]] for name in names}
