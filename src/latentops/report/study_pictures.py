@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.tri import Triangulation
 
+from latentops.metrics.rate_distortion import front
 from latentops.report import canvas
 from latentops.report.canvas import BLUE, FAINT, GREY, INK, MUTED, ORANGE, VERMILION, styled
 
@@ -24,7 +25,7 @@ SCORES = {
     "elbo": "ELBO, nats",
     "accuracy": "accuracy",
     "macro_recall": "macro recall",
-    "distortion": "-distortion, nats",
+    "-distortion": "-distortion, nats",
 }
 _POINT_AREA = 46.0  # square points, of a trial where no setting is shown by size
 _CROWD = 120  # trials above which points shrink
@@ -63,13 +64,6 @@ def rate_distortion(trials: pd.DataFrame, chosen: int) -> Figure:
     axes.set_title(counted(trials))
     axes.legend(loc="upper right", fontsize=9)
     return figure
-
-
-def front(trials: pd.DataFrame) -> pd.DataFrame:
-    """Trials that no other matches in rate and distortion at once, by rising rate."""
-    ordered = trials.sort_values(["rate_nats", "distortion_nats"])
-    best_before = ordered["distortion_nats"].cummin().shift(fill_value=np.inf)
-    return ordered[ordered["distortion_nats"] < best_before]
 
 
 @styled
@@ -214,7 +208,7 @@ class _Scale:
 
     def ticks(self) -> np.ndarray:
         found = np.unique(self._locator().tick_values(self.low, self.high))
-        slack = 0.01 * (self.high - self.low)
+        slack = 0.01 * (self.low if self.log else self.high - self.low)
         return found[(found >= self.low - slack) & (found <= self.high + slack)]
 
     def norm(self) -> Normalize:
@@ -253,8 +247,9 @@ def _in(table: pd.DataFrame, state: str) -> pd.DataFrame:
 
 def _finite(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Rows in which all of these are numbers; none where a column is not there."""
-    numbers = table.reindex(columns=pd.Index(columns)).astype(float)
-    return table.loc[np.isfinite(numbers.to_numpy()).all(axis=1)]
+    numbers = table.reindex(columns=pd.Index(columns)).astype(float).to_numpy()
+    found: pd.DataFrame = table[np.isfinite(numbers).all(axis=1)]
+    return found
 
 
 def _color_setting(trials: pd.DataFrame) -> str | None:
@@ -374,7 +369,8 @@ def _lines(axes: Axes, curves: pd.DataFrame, color: str, label: str) -> None:
     axes.add_collection(LineCollection(lines, colors=color, linewidths=1.0, alpha=alpha))
     short = np.array([line[-1] for line in lines if len(line) == 1 or label != "finished"])
     if len(short):
-        axes.scatter(short[:, 0], short[:, 1], s=9, color=color, alpha=min(1.0, 2 * alpha), linewidths=0)
+        x, y = short.T
+        axes.scatter(x, y, s=9, color=color, alpha=min(1.0, 2 * alpha), linewidths=0)
     axes.plot([], [], color=color, label=f"{label} ({len(lines):,})")
 
 
