@@ -10,8 +10,9 @@ is killed. Whoever opens a run or adds scores next ends such runs as KILLED; one
 
 import json
 import logging
+import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -38,9 +39,14 @@ _log = logging.getLogger(__name__)
 
 _PARENT = "mlflow.parentRunId"
 _STUDY, _TRIAL = "study", "trial"
-_MOST_TRIALS = 50_000  # that one search may give
+_ELBO = "valid_elbo_nats"
+# MLflow's limits: runs that one search gives, entries of a batch, characters of a value.
+_MOST_TRIALS = 50_000
+_MOST_IN_A_BATCH = 1000
+_LONGEST_PARAM, _LONGEST_TAG = 6000, 8000
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
+TrialState = Literal["complete", "pruned", "failed"]
 
 
 class Run:
@@ -91,30 +97,55 @@ class Study:
         self._store = store
         self._experiment_id = experiment_id
         self._recorded = recorded  # numbers of the trials that have a run
+        self._begun: dict[int, str] = {}  # runs of trials that the store refused to finish
 
     def trial(
-        self, number: int, params: Mapping[str, Any], scores: Mapping[str, float], error: str = ""
+        self,
+        number: int,
+        state: TrialState,
+        params: Mapping[str, Any],
+        scores: Mapping[str, float | None],
+        curve: Sequence[Mapping[str, float]] = (),
+        error: str = "",
+        tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Record a trial in three writes, if it is not; one with an error is a failed run."""
+        """Record a trial in three writes, if it is not; one that failed is a failed run.
+
+        A row of `curve` holds `epoch` and that epoch's numbers; of a long one some are left out.
+        """
         if str(number) in self._recorded:
             return
-        client = self._store.client
-        tags = {_PARENT: self.id, _TRIAL: str(number), "mlflow.runName": f"trial {number}"}
+        told = {"state": state, **({"error": error} if error else {}), **(tags or {})}
         with _observing(f"trial {number}"), one_line_errors(self._store.uri):
-            made = client.create_run(
-                self._experiment_id, tags=tags | ({"error": error} if error else {})
-            )
+            run_id = self._begin(number, state, told)
             listed = [Param(key, value) for key, value in _texts(params).items()]
-            client.log_batch(made.info.run_id, _metrics(scores, step=0), listed)
-            client.set_terminated(made.info.run_id, "FAILED" if error else "FINISHED")
+            metrics = _of_trial(scores, curve, _MOST_IN_A_BATCH - len(listed))
+            self._store.client.log_batch(run_id, metrics, listed)
+            status = "FAILED" if state == "failed" else "FINISHED"
+            self._store.client.set_terminated(run_id, status)
             self._recorded.add(str(number))
+
+    def _begin(self, number: int, state: TrialState, told: Mapping[str, str]) -> str:
+        if number not in self._begun:
+            name = f"trial {number}" if state == "complete" else f"trial {number} · {state}"
+            own = {_PARENT: self.id, _TRIAL: str(number), "mlflow.runName": name}
+            tags = {key: _cut(text, _LONGEST_TAG) for key, text in told.items()} | own
+            made = self._store.client.create_run(self._experiment_id, tags=tags)
+            self._begun[number] = made.info.run_id
+        return self._begun[number]
 
 
 @contextmanager
 def study(
-    name: str, experiment: str, params: Mapping[str, Any], inputs: Mapping[str, Path]
+    name: str,
+    experiment: str,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    tags: Mapping[str, str] | None = None,
 ) -> Iterator[Study]:
     """The run of the study of that name, found again by its tag; it ends as `run` does.
+
+    `params` are what cannot change while the study keeps its name; `tags` may be others each time.
 
     Raises StoreError where the store cannot be opened.
     """
@@ -126,8 +157,8 @@ def study(
         recorded = _recorded_trials(store, experiment_id, opened.id)
     with _ending(opened):
         with one_line_errors(store.uri):
-            tags = {_STUDY: name, "mlflow.runName": f"study {name}"}
-            _describe(store, opened.id, _texts(params), inputs, tags)
+            own = {_STUDY: name, "mlflow.runName": f"study {name}"}
+            _describe(store, opened.id, _texts(params), inputs, {**(tags or {}), **own})
         yield Study(store, experiment_id, opened, recorded)
 
 
@@ -290,7 +321,10 @@ def _describe(
     store.client.log_batch(
         run_id,
         params=[Param(key, value) for key, value in params.items()],
-        tags=[RunTag(key, value) for key, value in (known | facts | dict(tags)).items()],
+        tags=[
+            RunTag(key, _cut(value, _LONGEST_TAG))
+            for key, value in (known | facts | dict(tags)).items()
+        ],
     )
     store.client.log_inputs(run_id, [_input(use, path) for use, path in inputs.items()])
 
@@ -308,4 +342,36 @@ def _metrics(values: Mapping[str, float], step: int) -> list[Metric]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in config.flat(values).items()}
+    """As MLflow takes them."""
+    return {name: _cut(str(value), _LONGEST_PARAM) for name, value in config.flat(values).items()}
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _of_trial(
+    scores: Mapping[str, float | None], curve: Sequence[Mapping[str, float]], most: int
+) -> list[Metric]:
+    """At most so many: the scores, and as many epochs as there is room for."""
+    known = {name: value for name, value in scores.items() if value is not None}
+    metrics = _metrics(_finite(known), step=0)
+    width = max((len(row) - 1 for row in curve), default=0)
+    for row in _thinned(curve, (most - len(metrics)) // max(1, width)):
+        values = {name: value for name, value in row.items() if name != "epoch"}
+        metrics += _metrics(_finite(values), step=int(row["epoch"]))
+    return metrics
+
+
+def _thinned(curve: Sequence[Mapping[str, float]], most: int) -> list[Mapping[str, float]]:
+    """At most so many rows, 3 or more: the first, the last, the best, others evenly between."""
+    if len(curve) <= most:
+        return list(curve)
+    last = len(curve) - 1
+    best = max(range(len(curve)), key=lambda place: _finite(curve[place]).get(_ELBO, -math.inf))
+    evenly = {round(place * last / (most - 2)) for place in range(most - 1)}
+    return [curve[place] for place in sorted(evenly | {best})]
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if math.isfinite(value)}

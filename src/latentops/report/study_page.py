@@ -78,8 +78,8 @@ _CAPTIONS = {
     "Straight edges are drawn between neighbouring trials; where there are few points, believe "
     "little. A bright area that is cut off by a bound of the space asks for wider bounds.",
     "learning_curves": "ELBO of the validation split after each epoch, higher is better; the "
-    "lowest values, of the first epochs, are left out. A line that ends in a point before the others was "
-    "stopped early. Lines that still rise at the end ask for more epochs.",
+    "lowest values, of the first epochs, are left out. A line that ends in a point before the "
+    "others was stopped early. Lines that still rise at the end ask for more epochs.",
 }
 
 
