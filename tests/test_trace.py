@@ -14,7 +14,7 @@ import tiny_repository as repository
 from mlflow import MlflowClient
 from tiny_repository import git
 
-from latentops import artifacts, build, objectives, store
+from latentops import artifacts, build, config, objectives, store
 from latentops.registry import audit, candidate, fetch, trial, versions
 from latentops.registry.checks import Check
 from latentops.registry.reference import Reference
@@ -23,7 +23,6 @@ from latentops.registry.seal import seal
 from latentops.registry.trace import trace
 from latentops.registry.versions import Version
 from latentops.training.settings import Settings as TrainSettings
-from latentops.tuning import identity
 
 NAME = "tiny"
 LINKS = [
@@ -280,28 +279,36 @@ SECTIONS = {
 }
 
 
-def write_study(beta: float = 0.7, state: str = "complete", lr: float | None = None) -> None:
-    """As stage tune leaves it, with the identity of its own code."""
-    fixed = {key: dict(section) for key, section in SECTIONS.items()}
-    if lr:
-        fixed["train"]["learning_rate"] = lr
-    files = [artifacts.SPEC, artifacts.VOCABULARY]
-    files += [artifacts.tensors_path("train"), artifacts.tensors_path("valid")]
-    experiment = identity.experiment(
-        "tiny-texts",
-        files,
-        build.bow.Settings.model_validate(fixed["model"] | {"latent": 8}),
-        objectives.Settings.model_validate(fixed["objective"] | {"beta": 2.0}),
-        TrainSettings.model_validate(fixed["train"] | {"epochs": 10}),
-    )
-    best = {"study": "abc123", "fixed": experiment.fixed, "data_md5": experiment.data_md5}
-    artifacts.write_json(best, artifacts.STUDY_BEST)
+DATA = [
+    artifacts.SPEC,
+    artifacts.VOCABULARY,
+    artifacts.tensors_path("train"),
+    artifacts.tensors_path("valid"),
+]
+BETA, LATENT, HIDDEN = "objective.beta", "model.latent", "model.hidden"
+
+
+def write_study(
+    beta: float = 0.7,
+    state: str = "complete",
+    lr: float | None = None,
+    more: dict[str, list[object]] | None = None,
+    default: dict[str, object] | None = None,
+) -> None:
+    """As stage tune leaves it: of beta, the latent size and `more` settings."""
+    default = {BETA: 1.0, LATENT: 8, **(default or {})}
+    present = config.flat(SECTIONS) | ({"train.learning_rate": lr} if lr else {})
+    fixed = {k: held for k, held in present.items() if k not in {*default, "train.epochs"}}
+    md5 = hashlib.md5("".join(map(artifacts.md5, DATA)).encode()).hexdigest()
+    best = {"study": "abc123", "fixed": fixed, "data_md5": md5, "default": default}
+    artifacts.write_json(best | {"settings": {BETA: 2.0, LATENT: 3}}, artifacts.STUDY_BEST)
     trials = {
         "trial": [0, 4, 5],
         "state": ["complete", state, state],
-        "objective.beta": [2.0, beta, beta],
-        "model.latent": [3, 3, 3],
+        BETA: [2.0, beta, beta],
+        LATENT: [3, 3, 3],
         "score": [0.9, 0.7, 0.8],
+        **(more or {}),
     }
     artifacts.write_table(pd.DataFrame(trials), artifacts.STUDY_TRIALS)
 
@@ -349,6 +356,28 @@ def test_no_other_study_is(studied: Path, study: Callable[[], object]) -> None:
     assert not {"study", "trial"} & set(register_now().tags)
 
 
+@pytest.mark.parametrize(
+    ("more", "trial_found"),
+    [
+        ({HIDDEN: ["[5]", "[5]", "[6]"]}, "4"),
+        ({HIDDEN: ["[5]", "[5]", "[5]"], "model.mean_scale": ["null", "null", "1.0"]}, "4"),
+        ({"model.activation": ["silu", "silu", "relu"]}, "4"),
+        ({"train.batch_size": [128.0, 128.0, float("nan")]}, "5"),
+        ({"train.patience": [10.0, float("nan"), float("nan")]}, None),
+        ({HIDDEN: ["[6]", "[6]", "[6]"]}, None),
+    ],
+    ids=["list", "null", "word", "default as here", "default is another", "other list"],
+)
+def test_any_setting_may_have_been_searched(
+    studied: Path, more: dict[str, list[object]], trial_found: str | None
+) -> None:
+    default = dict.fromkeys(more) | {"train.batch_size": 128} if more else {}
+    write_study(more=more, default={name: default[name] for name in more})
+    assert register_now().tags.get("trial") == trial_found
+    if trial_found:
+        assert links()["study and trial"].state == "ok"
+
+
 def test_no_study_of_other_data_is(studied: Path) -> None:
     write_study()
     artifacts.tensors_path("valid").write_bytes(b"other")
@@ -380,8 +409,14 @@ def test_a_study_that_tune_does_not_hold_any_more_is_found_in_the_store(studied:
     child = found.client.create_run(experiment, tags=tags).info.run_id
     found.client.log_param(child, "objective.beta", "0.7")
     found.client.log_param(child, "model.latent", "3")
+    found.client.log_param(child, "model.mean_scale", "None")
+    found.client.log_param(child, "model.hidden", "[5]")
     assert links()["study and trial"].state == "ok"
-    assert links()["study and trial"].found.endswith("objective.beta 0.7, model.latent 3")
+    assert "objective.beta 0.7" in links()["study and trial"].found
+    other = found.client.create_run(experiment, tags=tags | {"trial": "6"}).info.run_id
+    found.client.log_param(other, "model.hidden", "[6]")
+    tag("trial", "6")
+    assert "chose model.hidden [6], the model has [5]" in links()["study and trial"].found
 
 
 @pytest.mark.parametrize("value", ["a' or 1=1", "", "x" * 5000])

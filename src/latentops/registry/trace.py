@@ -212,7 +212,7 @@ def _settings(traced: _Traced) -> _Found:
     return _compared(traced, ", ".join([recorded[:SHORT], *named]))
 
 
-_NAMED = (trial.BETA, trial.LATENT)
+_NAMED = ("objective.beta", "model.latent")
 
 
 def _compared(traced: _Traced, what: str) -> _Found:
@@ -244,20 +244,23 @@ def _study(traced: _Traced) -> _Found:
     if not (settings := traced.settings()):
         return _Found("absent", f"{named}, and no settings to compare it with")
     for name, value in chosen.items():
-        if float(settings.get(name, "nan")) != value:
-            what = f"{named} chose {name} {value:g}, the model has {settings.get(name)}"
+        if settings.get(name) != value:
+            what = f"{named} chose {name} {_shown(value)}, the model has {settings.get(name)}"
             return _Found("failed", what, _CHANGED_TAG)
-    return _Found(
-        "ok", ", ".join([named, *(f"{name} {value:g}" for name, value in chosen.items())])
-    )
+    told = (f"{name} {_shown(value)}" for name, value in chosen.items())
+    return _Found("ok", ", ".join([named, *told]))
 
 
-def _chosen(traced: _Traced, study: str, number: str) -> dict[str, float] | None:
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _chosen(traced: _Traced, study: str, number: str) -> dict[str, Any] | None:
     held = trial.choice(traced.project, study, number) if traced.project else None
     return held or _logged_choice(traced, study, number)
 
 
-def _logged_choice(traced: _Traced, study: str, number: str) -> dict[str, float] | None:
+def _logged_choice(traced: _Traced, study: str, number: str) -> dict[str, Any] | None:
     """As stage tune logged it: a run for the study and one below it for each trial."""
     client = traced.store.client
     experiment = client.get_experiment_by_name(Path(traced.tags.get("source", "")).stem or "none")
@@ -267,7 +270,7 @@ def _logged_choice(traced: _Traced, study: str, number: str) -> dict[str, float]
     for parent in client.search_runs(where, f"tags.study = '{study}'"):
         below = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}' and tags.trial = '{number}'"
         for run in client.search_runs(where, below):
-            return {name: float(run.data.params.get(name, "nan")) for name in _NAMED}
+            return {name: trial.value(text) for name, text in run.data.params.items()}
     return None
 
 
