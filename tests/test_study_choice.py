@@ -14,11 +14,13 @@ import pytest
 import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from latentops import artifacts
 from latentops.errors import SettingsError, StudyError
-from latentops.tuning import choice, picks
+from latentops.tuning import cells, choice, compare, picks
 from latentops.tuning.identity import Experiment
+from latentops.tuning.outcome import Outcome
 from latentops.tuning.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -391,3 +393,172 @@ def held(text: str, *names: str) -> dict[str, Any]:
     """The values of these settings."""
     values = yaml.safe_load(text)
     return {name: values[name.split(".")[0]][name.split(".")[1]] for name in names}
+
+
+VALUE = st.one_of(
+    st.lists(st.integers(-(10**6), 10**6), max_size=3),
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**9), 10**9),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["silu", "relu", "a, b", ""]),
+)
+
+
+class TestCells:
+    @given(st.lists(st.none() | VALUE.map(lambda value: (value,)), min_size=1, max_size=6))
+    def test_a_setting_comes_back_from_its_column(
+        self, tmp_path_factory: pytest.TempPathFactory, values: list[tuple[Any] | None]
+    ) -> None:
+        """None: the trial did not choose it."""
+        path = tmp_path_factory.getbasetemp() / "cells.parquet"
+        column = cells.column("a.b", [{"a.b": value[0]} if value else {} for value in values])
+        artifacts.write_table(pd.DataFrame({"a.b": column}), path)
+        read = artifacts.read_table(path)["a.b"].astype(object)
+        for value, cell in zip(values, read, strict=True):
+            if value is None:
+                assert pd.isna(cell)
+            else:
+                assert cells.value(cell) == value[0]
+                assert isinstance(cells.value(cell), bool) == isinstance(value[0], bool)
+
+    def test_whole_numbers_stay_whole_where_some_are_missing(self) -> None:
+        column = cells.column("model.latent", [{"model.latent": 8}, {}])
+        assert column.astype(object).tolist() == [8, pd.NA]
+
+
+def trained(**values: Any) -> Outcome:
+    known = {"rate_nats": 9.0, "distortion_nats": 80.0, "elbo_nats": -89.0, "active_units": 3}
+    return Outcome(**(known | {"seconds": 1.0, "epochs": 30} | values))
+
+
+def comparison(
+    chosen: list[Any], default: list[Any], field: str = "elbo_nats", **settings: Any
+) -> compare.Comparison:
+    """Of outcomes with these values, or of errors."""
+    pairs = itertools.chain.from_iterable(zip(chosen, default, strict=True))
+    given = [each if isinstance(each, str) else trained(**{field: each}) for each in pairs]
+    seeds = [1 + place // 2 for place in range(len(given))]
+    found = best(**settings)
+    return compare.compared(found, TRIALS, tune(**settings), [*zip(seeds, given, strict=True)])
+
+
+GAINS = st.lists(st.floats(-50, 50), min_size=2, max_size=9)
+
+
+class TestCompare:
+    @given(GAINS, st.floats(-3, 3))
+    def test_the_interval_is_that_of_the_paired_t_test(
+        self, gains: list[float], other: float
+    ) -> None:
+        assume(np.ptp(gains) > 1e-3)
+        reference = stats.ttest_rel(np.array(gains) + other, np.full(len(gains), other))
+        expected = reference.confidence_interval(0.95)
+        found = compare.interval(gains)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("chosen", "default", "verdict"),
+        [
+            ([-80.0, -81.0, -82.0], [-90.0, -91.5, -92.0], "helped"),
+            ([-90.0, -91.5, -92.0], [-80.0, -81.0, -82.0], "made it worse"),
+            ([-80.0, -90.0, -85.0], [-81.0, -84.0, -88.0], "no clear difference"),
+            ([-80.0, -80.0], [-80.0, -80.0], "no clear difference"),
+        ],
+    )
+    def test_the_verdict_is_that_of_the_interval(
+        self, chosen: list[float], default: list[float], verdict: str
+    ) -> None:
+        found = comparison(chosen, default, mode="pareto")
+        assert found.verdict == verdict
+        assert (found.low > 0) == (verdict == "helped")
+        assert (found.high < 0) == (verdict == "made it worse")
+        assert found.gain == pytest.approx(np.mean(chosen) - np.mean(default))
+        assert found.sentence.lower().startswith(
+            verdict if verdict.startswith("no") else f"tuning {verdict}: elbo"
+        )
+
+    def test_seeds_are_paired(self) -> None:
+        """Apart, what differs between seeds would hide what both gain with each."""
+        found = comparison([-10.0, -50.0, -90.0], [-11.0, -51.1, -91.0], mode="pareto")
+        assert found.verdict == "helped"
+        assert 0.8 < found.low < found.high < 1.3
+
+    def test_each_mode_has_its_score(self) -> None:
+        by_accuracy = comparison([0.5, 0.7], [0.4, 0.5], "accuracy", score="accuracy")
+        assert by_accuracy.gain == pytest.approx(0.15)
+        by_budget = comparison(
+            [70.0, 71.0], [80.0, 80.0], "distortion_nats", mode="budget", rate_nats=11
+        )
+        assert by_budget.gain == pytest.approx(9.5)
+        assert by_budget.elbo_gain_nats == 0
+
+    def test_several_scores_are_measured_in_the_studys_spread(self) -> None:
+        trials = TRIALS.assign(accuracy=[0.1, np.nan, 0.2, 0.3, np.nan])
+        settings = tune(score=["accuracy", "elbo"])
+        spread = math.sqrt(2 / 3) / 10
+        outcomes = [trained(accuracy=0.2 + up * spread) for up in (3, 1, 3, 1)]
+        chosen = choice.best(trials, "abc", settings, SHARED, DEFAULT)
+        found = compare.compared(
+            chosen, trials, settings, [*zip((1, 1, 2, 2), outcomes, strict=True)]
+        )
+        assert (found.gain, found.low, found.high) == pytest.approx((1, 1, 1))
+
+    @pytest.mark.parametrize(
+        ("rates", "verdict"),
+        [
+            ((9.0, 30.0), "helped"),
+            ((30.0, 9.0), "made it worse"),
+            ((9.0, 10.0), "made it worse"),  # both keep it: less distortion decides
+            ((30.0, 31.0), "made it worse"),
+        ],
+    )
+    def test_what_keeps_the_budget_is_better_than_what_does_not(
+        self, rates: tuple[float, float], verdict: str
+    ) -> None:
+        settings = {"mode": "budget", "rate_nats": 10}
+        both = [
+            trained(rate_nats=rate, distortion_nats=80.0 + (place == 0))
+            for place, rate in enumerate(rates)
+        ]
+        found = compare.compared(
+            best(**settings), TRIALS, tune(**settings), [*zip((1, 1, 2, 2), both * 2, strict=True)]
+        )
+        assert found.verdict == verdict
+        assert found.rate_nats == dict(zip(compare.ARMS, rates, strict=True))
+        assert "Of the budget of 10 nats of rate: chosen settings have" in found.sentence
+
+    def test_a_training_that_failed_is_left_out_with_its_pair_and_named(self) -> None:
+        found = comparison([-80.0, "Not finite.", -82.0], [-90.0, -50.0, -92.0], mode="pareto")
+        assert (found.gain, found.seeds, len(found.trainings)) == (10.0, 2, 6)
+        assert [*compare.failures(found)] == [
+            "chosen settings, seed 2: left out, it failed: Not finite."
+        ]
+        assert len(compare.summary(found)) == 5
+
+    def test_an_interval_needs_two_seeds(self) -> None:
+        said = r"with 1 of 3 seeds, and an interval needs two: Not finite at step 7\.$"
+        with pytest.raises(StudyError, match=said):
+            comparison(["Not finite at step 7."] * 2 + [-82.0], [-90.0] * 3, mode="pareto")
+
+    def test_what_is_trained_differs_in_the_arm_and_the_seed_alone(self) -> None:
+        found = compare.points(best(), first_seed=7, seeds=2)
+        chosen = {BETA: 1e-05, LATENT: 16, HIDDEN: [256, 128]}
+        assert found == [
+            chosen | {"train.seed": 8},
+            DEFAULT | {"train.seed": 8},
+            chosen | {"train.seed": 9},
+            DEFAULT | {"train.seed": 9},
+        ]
+
+    def test_a_choice_of_the_default_leaves_nothing_to_compare(self) -> None:
+        found = best()
+        assert not compare.nothing_to_compare(found)
+        same = found.model_copy(update={"default": found.settings | {"train.clip_norm": None}})
+        assert compare.nothing_to_compare(same)
+
+    def test_the_file_has_no_number_that_is_none(self, tmp_path: Path) -> None:
+        found = comparison([-80.0, "Not finite.", -82.0], [-90.0, -50.0, -92.0], mode="pareto")
+        artifacts.write_json(found, tmp_path / "compare.json")
+        assert artifacts.read_schema(compare.Comparison, tmp_path / "compare.json") == found
+        assert all(math.isfinite(score) for score in compare.scores(found).values())

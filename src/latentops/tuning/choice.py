@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 from latentops import artifacts, config
 from latentops.artifacts import Schema
 from latentops.errors import SettingsError, StudyError
-from latentops.tuning import picks
+from latentops.tuning import cells, picks
 from latentops.tuning.identity import Experiment
 from latentops.tuning.settings import Pick, Settings
 
@@ -168,19 +167,12 @@ def _row(trials: pd.DataFrame, trial: int) -> "pd.Series[Any]":
 
 
 def _settings(row: "pd.Series[Any]") -> dict[str, Any]:
-    """The cells of the columns that are named as settings are."""
+    """Of the columns that are named as settings are."""
     return {
-        str(name): _value(cell)
+        str(name): cells.value(cell)
         for name, cell in row.items()
         if "." in str(name) and not pd.isna(cell)
     }
-
-
-def _value(cell: Any) -> Any:
-    """As YAML has it: a list or null stands in the table as JSON."""
-    if isinstance(cell, str) and (cell == "null" or cell.startswith("[")):
-        return json.loads(cell)
-    return cell
 
 
 def _edits(text: str, setting: str, value: Any) -> Iterator[_Edit]:

@@ -67,14 +67,19 @@ def within(trials: pd.DataFrame, rate_nats: float | None) -> int:
     return _number(kept.sort_values(["distortion_nats", "rate_nats"], kind="stable"))
 
 
-def standardised(trials: pd.DataFrame, names: Sequence[str]) -> pd.Series:
-    """The mean of the z-scores of these columns over the complete trials; missing for the others.
+def standardised(
+    trials: pd.DataFrame, names: Sequence[str], among: pd.DataFrame | None = None
+) -> pd.Series:
+    """The mean of the z-scores of these columns, for complete trials; missing for the others.
 
-    A column in which all are equal counts 0.
+    Zero and one are the mean and the standard deviation of the complete trials of `among`, which is
+    `trials` if left out. A column in which those are all equal counts 0.
     """
-    values = complete(trials)[list(names)].astype("float64")
-    scores = (values - values.mean()) / values.std(ddof=0)
-    scores.loc[:, values.max() == values.min()] = 0.0
+    columns = list(names)
+    values = complete(trials)[columns].astype("float64")
+    known = complete(trials if among is None else among)[columns].astype("float64")
+    scores = (values - known.mean()) / known.std(ddof=0)
+    scores.loc[:, known.max() == known.min()] = 0.0
     return scores.mean(axis="columns").reindex(trials.index)
 
 
