@@ -56,6 +56,11 @@ _PRUNERS = {
     "median": "median: a trial below the median of the others at the same epoch is stopped",
     "hyperband": "Hyperband: trials get a few epochs first, and only the better ones more",
 }
+_VERDICTS = {
+    "helped": "Yes",
+    "no clear difference": "It cannot be told: no clear difference",
+    "made it worse": "No: the former settings were better",
+}
 _ALT = {
     "rate_distortion": "Trials by rate and distortion, with the front and the chosen trial.",
     "active_units": "Trials by beta and number of active units.",
@@ -92,17 +97,17 @@ def write(
     compare: Mapping[str, Any] | None = None,
     folder: Path = artifacts.STUDY_BEST.parent,
 ) -> None:
-    """report.html, report.md and pictures/*.png of `folder`; nothing else may lie in pictures/.
+    """report.html, report.md, pictures/*.png and rate_distortion.csv, which DVC draws, of `folder`.
 
-    `search` is the section `tune` of params.yaml, `compare` tune/compare.json.
+    `search` is the section `tune` of params.yaml, `compare` is tune/compare.json.
     """
-    pictures = study_pictures.drawn(
-        trials, importance, curves, best["trial"], str(best["score_name"])
-    )
+    placed = study_pictures.placed(trials, curves)
+    pictures = study_pictures.drawn(placed, importance, curves, best)
     document = page(best, trials, importance, compare, pictures, search)
     for name, png in pictures.items():
         with artifacts.whole_file(folder / PICTURES / f"{name}.png") as partial:
             partial.write_bytes(png)
+    artifacts.write_table(placed.drop(columns=["worker", "error"]), folder / "rate_distortion.csv")
     artifacts.write_text(markdown.render(document, PurePosixPath(PICTURES)), folder / "report.md")
     artifacts.write_text(html.render(document), folder / "report.html")
 
@@ -213,30 +218,9 @@ def _bound_at(value: Any, dimension: Mapping[str, Any]) -> str:
 
 
 def comparison(compare: Mapping[str, Any]) -> Lead:
-    """Of the chosen settings with the former ones, each trained with as many seeds.
-
-    `gain` with its 95 % interval `low` to `high` is of `score_name`: above 0 the choice is better.
-    """
-    name = str(compare["score_name"])
-    gain, low, high = (_amount(compare[key], name) for key in ("gain", "low", "high"))
-    if compare["low"] > 0:
-        answer = "Yes: the chosen settings are better"
-    elif compare["high"] < 0:
-        answer = "No: the settings of params.yaml were better"
-    else:
-        answer = "No clear difference"
-    unit = "points" if _unit(name) == "share" else _beside(name)
-    return Lead(
-        "Did tuning help?",
-        answer,
-        f"With {compare['seeds']} seeds each, {_title(name)} on validation differs by {gain} "
-        f"{unit}, 95 % interval {low} to {high}.".replace(" ,", ","),
-    )
-
-
-def _amount(value: float, score: str) -> str:
-    """+0.8, or in points of per cent where the score is a share."""
-    return f"{100 * value:+.1f}" if _unit(score) == "share" else f"{value:+.3g}"
+    """Of the chosen settings with the former ones: tune/compare.json in words."""
+    text = f"{compare['sentence']} {compare['caveat']}"
+    return Lead("Did tuning help?", _VERDICTS[compare["verdict"]], text)
 
 
 def commonest(trials: pd.DataFrame) -> str:

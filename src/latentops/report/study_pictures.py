@@ -3,7 +3,9 @@
 Settings stand in columns by their dotted names, which no other column has. Validation alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from matplotlib.tri import Triangulation
 
 from latentops.metrics.rate_distortion import front
 from latentops.report import canvas
-from latentops.report.canvas import BLUE, FAINT, GREY, INK, MUTED, ORANGE, VERMILION, styled
+from latentops.report.canvas import BLUE, FAINT, GREEN, GREY, INK, MUTED, ORANGE, VERMILION, styled
 
 BETA, LATENT = "objective.beta", "model.latent"
 SHORT_NAMES = {BETA: "β in training", LATENT: "latent size"}
@@ -36,10 +38,12 @@ _COLORS = colormaps["viridis"].with_extremes(bad=FAINT)  # bad: the setting did 
 
 
 @styled
-def rate_distortion(trials: pd.DataFrame, chosen: int) -> Figure:
+def rate_distortion(
+    trials: pd.DataFrame, chosen: int, rate_budget_nats: float | None = None
+) -> Figure:
     """Every trial, the front as a line, `chosen` in a ring, and the line of its ELBO."""
-    placed = _finite(trials, "rate_nats", "distortion_nats")
-    complete, pruned = _in(placed, "complete"), _in(placed, "pruned")
+    found = _finite(trials, "rate_nats", "distortion_nats")
+    complete, pruned = _in(found, "complete"), _in(found, "pruned")
     if complete.empty:
         return _nothing("no complete trial")
     figure = canvas.blank(4.4)
@@ -58,6 +62,9 @@ def rate_distortion(trials: pd.DataFrame, chosen: int) -> Figure:
         )  # fmt: skip
     _ring(axes, complete, "rate_nats", "distortion_nats", chosen)
     _equal_elbo(axes, complete, chosen)
+    if rate_budget_nats is not None:
+        label = f"budget: {rate_budget_nats:g} nats"
+        axes.axvline(rate_budget_nats, color=GREEN, linewidth=1.2, linestyle="--", label=label)
     _size_key(axes, complete)
     axes.set_xlabel("rate of the validation split, nats")
     axes.set_ylabel("distortion, nats")
@@ -388,24 +395,36 @@ def _nothing(why: str) -> Figure:
     return figure
 
 
+def placed(trials: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """With rate, distortion and ELBO of the last epoch where a trial was pruned."""
+    names = {f"valid_{name}": name for name in ("rate_nats", "distortion_nats", "elbo_nats")}
+    last = curves.sort_values("epoch").groupby("trial").last().rename(columns=names)
+    pruned = trials["state"] == "pruned"
+    filled = trials.copy()
+    for name in names.values():
+        of_last = trials["trial"].map(last[name])
+        filled[name] = trials[name].fillna(of_last.where(pruned).astype(float))
+    return filled
+
+
 def drawn(
-    trials: pd.DataFrame,
-    importances: pd.DataFrame,
-    curves: pd.DataFrame,
-    chosen: int,
-    score_name: str,
+    trials: pd.DataFrame, importances: pd.DataFrame, curves: pd.DataFrame, best: Mapping[str, Any]
 ) -> dict[str, bytes]:
-    """PNG of each picture that these tables have something for, by file name without .png."""
+    """PNG of each picture that these tables have something for, by file name without .png.
+
+    `trials` are `placed`; `best` is tune/best.json.
+    """
+    chosen = best["trial"]
     figures: dict[str, Figure] = {}
     complete = _in(trials, "complete")
     if not _finite(complete, "rate_nats", "distortion_nats").empty:
-        figures["rate_distortion"] = rate_distortion(trials, chosen)
+        figures["rate_distortion"] = rate_distortion(trials, chosen, best["rate_budget_nats"])
     if not _finite(complete, "rate_nats", "active_units").empty:
         figures["active_units"] = active_units(trials, chosen)
     if not importances.dropna().empty:
         figures["importance"] = importance(importances)
     if across := most_important_pair(complete, importances):
-        figures["contour"] = contour(trials, score_name, across)
+        figures["contour"] = contour(trials, best["score_name"], across)
     if not _finite(curves, "epoch", "valid_elbo_nats").empty:
         figures["learning_curves"] = learning_curves(curves, chosen)
     return {name: canvas.png(figure) for name, figure in figures.items()}
