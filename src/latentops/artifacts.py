@@ -47,7 +47,10 @@ REPORT_TEXT = Path("reports/report.md")
 REGISTERED = Path("mlruns/registered.json")
 STUDY_BEST = Path("tune/best.json")
 STUDY_TRIALS = Path("tune/trials.parquet")
-STUDY_PICTURE = Path("tune/rate_distortion.png")
+STUDY_CURVES = Path("tune/curves.csv")
+STUDY_IMPORTANCE = Path("tune/importance.csv")
+STUDY_PICTURES = Path("tune/pictures")
+STUDY_REPORT = Path("tune/report.html")
 
 _WRITTEN_BY = {
     "data": "prepare",

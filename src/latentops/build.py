@@ -85,6 +85,13 @@ def examples(
     )
 
 
+def reading(settings: Model) -> tuple[object, ...]:
+    """What of the settings decides the tensors of `examples`: where it is equal, they are."""
+    if isinstance(settings, mlp.Settings):
+        return ()
+    return settings.terms, settings.input, settings.input_scale, settings.target
+
+
 def unigram(examples: batches.Examples) -> np.ndarray | None:
     """How often each target word stands in `examples`, [W]; none for images."""
     if not isinstance(examples, batches.Bags):

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentops import artifacts, build, objectives
-from latentops.training.settings import Settings as TrainSettings
-from latentops.tuning import space
+from latentops import artifacts, config
+from latentops.tuning import proposals
 from latentops.tuning.settings import Settings
+from latentops.tuning.space import Sections
 
 _SOURCE = Path(__file__).parents[2]
 _TRIAL = _SOURCE / "latentops/tuning/trial.py"
+_FREE = {"trials", "workers", "pick"}  # settings that make no trial another
 
 
 @dataclass(frozen=True)
@@ -27,38 +28,39 @@ class Experiment:
 
 
 def experiment(
-    source: str,
-    files: Iterable[Path],
-    model: build.Model,
-    objective: objectives.Settings,
-    train: TrainSettings,
+    source: str, files: Iterable[Path], sections: Sections, tune: Settings
 ) -> Experiment:
     """Of prepared data and the settings beside it."""
-    sections = {"model": model, "objective": objective, "train": train}
+    dumped = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    everything = config.flat(dumped)
     fixed = {
-        f"{section}.{name}": value
-        for section, settings in sections.items()
-        for name, value in settings.model_dump(mode="json").items()
+        name: value
+        for name, value in everything.items()
+        if name not in tune.space and name != "train.epochs"
     }
-    for name in (space.BETA, space.LATENT, "train.epochs"):
-        del fixed[name]
     digests = "".join(artifacts.md5(path) for path in files)
     return Experiment(source, hashlib.md5(digests.encode()).hexdigest(), fixed)
 
 
-def study_name(shared: Experiment, tune: Settings) -> str:
-    """A hash of everything that a trial depends on. How many trials there are is left out.
+def study_name(shared: Experiment, tune: Settings, sections: Sections) -> str:
+    """A hash of everything that a trial depends on, and of how the next one is proposed.
 
-    A grid is made for its number of trials, so that number is part of its space.
+    How many trials there are, who trains them and which is taken in the end is left out. A grid is
+    made for its number of trials, so that number is part of its space.
     """
-    identity = {
+    grid = proposals.grid(tune, sections) if tune.sampler == "grid" else None
+    identity = parts(shared, tune) | {"grid": grid}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def parts(shared: Experiment, tune: Settings) -> dict[str, Any]:
+    """By name: where one differs, the study is another."""
+    return {
         "data": shared.data_md5,
-        "space": tune.model_dump(mode="json", exclude={"trials"}),
-        "grid": [point.params for point in space.grid(tune)] if tune.sampler == "grid" else None,
-        "fixed": shared.fixed,
+        "search": tune.model_dump(mode="json", exclude=_FREE),
+        "fixed settings": shared.fixed,
         "code": code_md5(),
     }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def code_md5() -> str:
@@ -98,3 +100,14 @@ def _files(names: Iterable[str]) -> Iterator[Path]:
             stem = _SOURCE.joinpath(*parts[:depth])
             candidates = (stem.with_suffix(".py"), stem / "__init__.py")
             yield from (path for path in candidates if path.exists())
+
+
+def news(name: str, present: dict[str, Any], folder: Path) -> Iterator[str]:
+    """Says where this study is not the last one of the folder, and why; remembers this one."""
+    last = folder / "last.json"
+    before = artifacts.read_json(last) if last.exists() else {}
+    if before and before.get("study") != name:
+        changed = [part for part, value in present.items() if before["parts"].get(part) != value]
+        why = f"since study {before['study']} these have changed: {', '.join(changed)}"
+        yield f"this is a new study, {name}, for {why}. The trials of the old one are kept."
+    artifacts.write_json({"study": name, "parts": present}, last)

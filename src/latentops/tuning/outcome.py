@@ -1,8 +1,19 @@
 """What a trial found."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from latentops.tuning.settings import Settings
+
+Row: TypeAlias = dict[str, float]
+Report: TypeAlias = Callable[[Row, float | None], None]
+"""Is given each epoch's row, and by then the value by which trials compare, if there is one; it may
+raise to stop."""
+
+CURVE = ("epoch", "valid_elbo_nats", "valid_rate_nats", "valid_distortion_nats")
+"""What is kept of each epoch of a trial."""
+HEAD_SCORES = ("accuracy", "macro_recall")
 
 
 @dataclass(frozen=True)
@@ -19,21 +30,21 @@ class Outcome:
     macro_recall: float | None = None
 
 
+def column(score: str) -> str:
+    """The field of an outcome that a score of `tune.score` means."""
+    return "elbo_nats" if score == "elbo" else score
+
+
 def values(outcome: Outcome, settings: Settings) -> list[float]:
     """What the sampler is told: to minimise in mode pareto, to maximise in the others."""
     if settings.mode == "pareto":
         return [outcome.rate_nats, outcome.distortion_nats]
     if settings.mode == "budget":
         return [-outcome.distortion_nats]
-    return [_of(outcome, name) for name in settings.score]
+    return [float(getattr(outcome, column(name))) for name in settings.score]
 
 
-def excess_rate_nats(outcome: Outcome, settings: Settings) -> float | None:
-    """By how much the rate is above the budget: at most 0 where it holds. None without one."""
-    return outcome.rate_nats - settings.rate_nats if settings.rate_nats is not None else None
-
-
-def _of(outcome: Outcome, score: str) -> float:
-    found = outcome.elbo_nats if score == "elbo" else getattr(outcome, score)
-    assert found is not None, f"{score} was measured"
-    return float(found)
+def excess_rate_nats(rate_nats: float, settings: Settings) -> float:
+    """By how much a rate is above the budget of mode budget: at most 0 where it is kept."""
+    assert settings.rate_nats is not None, "mode budget has one"
+    return rate_nats - settings.rate_nats

@@ -102,6 +102,11 @@ class Settings(Section):
         """`elbo`, `accuracy+elbo`: what the column `score` of a study holds."""
         return {"pareto": "elbo", "budget": "-distortion"}.get(self.mode) or "+".join(self.score)
 
+    @property
+    def by_head(self) -> bool:
+        """Whether only a head's scores decide, and no likelihood."""
+        return self.mode == "score" and "elbo" not in self.score
+
     def _problems(self) -> Iterator[str]:
         if not self.space:
             yield "space is empty: name at least one setting, such as objective.beta"

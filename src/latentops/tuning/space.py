@@ -27,6 +27,7 @@ _NOT_SEARCHED = {
     "model.kind": "the data asks for it",
     "train.epochs": "trials train for tune.epochs",
 }
+_CHANGES_DISTORTION = ("model.target", "model.likelihood")
 
 
 def check(settings: Settings, sections: Sections) -> None:
@@ -39,6 +40,11 @@ def check(settings: Settings, sections: Sections) -> None:
             raise SettingsError(f"tune.space: {name} is not searched: {_NOT_SEARCHED[name]}.")
         if name not in known:
             raise SettingsError(f"tune.space: {_unknown(name, sections, known)}")
+        if name in _CHANGES_DISTORTION and not settings.by_head:
+            raise SettingsError(
+                f"tune.space: {name} is not searched by likelihood, for other values of it measure "
+                "something else. Set tune.score to accuracy or macro_recall."
+            )
         _check_kind(name, dimension, sections)
         for value in _ends(dimension):
             _check_value(name, value, sections)
@@ -51,8 +57,14 @@ def applied(choice: Mapping[str, Any], sections: Sections) -> dict[str, Any]:
 
 def present(settings: Settings, sections: Sections) -> Choice:
     """What params.yaml holds for the searched settings."""
-    values = {name: _plain(_value(name, sections)) for name in settings.space}
+    values = {name: _plain(value(name, sections)) for name in settings.space}
     return {name: value for name, value in values.items() if _active(name, settings, values)}
+
+
+def value(name: str, sections: Sections) -> Any:
+    """What params.yaml holds for one setting."""
+    section, _, field = name.partition(".")
+    return sections[section].model_dump(mode="json")[field]
 
 
 def suggest(trial: Trial, settings: Settings, sections: Sections) -> Choice:
@@ -168,11 +180,6 @@ def _changed(section: str, found: Section, choice: Mapping[str, Any]) -> Section
     except pydantic.ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise SettingsError(f"{section}: {message}.") from error
-
-
-def _value(name: str, sections: Sections) -> Any:
-    section, _, field = name.partition(".")
-    return sections[section].model_dump(mode="json")[field]
 
 
 def _unknown(name: str, sections: Sections, known: set[str]) -> str:

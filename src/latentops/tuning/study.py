@@ -1,262 +1,250 @@
-"""One study: an Optuna journal that one process at a time continues, and that survives a kill.
+"""One study in an Optuna storage, shared by whatever processes work on it.
 
-A trial is spent when it completed or failed by its own number. One whose process died is failed
-and asked for again, at most twice. Running a study again goes on until `trials` are spent.
+A study has slots: waiting trials, as many as are missing to its total. A process claims one, which
+a storage grants once, and nothing else begins a trial: so the total is exact and nothing is done
+twice. A trial is spent when it was completed or pruned, or failed by its own number. One whose
+process died is failed and asked for again, at most twice.
 """
 
 import collections
 import dataclasses
-import json
 import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Container, Sequence
 from typing import Any, Literal
 
-import filelock
 import optuna
 import pandas as pd
-from optuna.storages.journal import JournalFileBackend, JournalStorage
-from optuna.trial import FrozenTrial, TrialState
-from tqdm import tqdm
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
 
-from latentops.errors import NumericalError, StudyError
-from latentops.tuning import space
-from latentops.tuning.outcome import Outcome
+from latentops.errors import StudyError
+from latentops.tuning import alive, cells, outcome, picks, proposals, space
+from latentops.tuning.outcome import HEAD_SCORES, Outcome
 from latentops.tuning.settings import Settings
-from latentops.tuning.space import Choice
+from latentops.tuning.space import Choice, Sections
 
 MOST_ATTEMPTS = 3
-_ERROR, _ATTEMPT, _RETRY_OF, _INTERRUPTED = "error", "attempt", "retry_of", "interrupted"
+SLOT, ATTEMPT, RETRY_OF, CHOICE = "slot", "attempt", "retry_of", "choice"
+FOUND, ERROR, INTERRUPTED, CANCELLED = "found", "error", "interrupted", "cancelled"
+ENDED = "ended"  # user attribute of the study
+
+State = Literal["complete", "pruned", "failed"]
+Row = dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One spent trial: an outcome, or an error."""
+    """One spent trial: an outcome, or an error. `curve` has a row of validation scores an epoch."""
 
     trial: int
+    state: State
     choice: Choice
-    outcome: Outcome | None
+    outcome: Outcome | None = None
+    curve: tuple[Row, ...] = ()
     error: str = ""
+    worker: str = ""
+
+
+class Study:
+    """What every process needs to take part."""
+
+    def __init__(
+        self, storage: BaseStorage, name: str, settings: Settings, sections: Sections
+    ) -> None:
+        """Made where the storage does not have it.
+
+        Raises StudyError where what the storage has cannot be read.
+        """
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.name, self.settings, self.sections = name, settings, sections
+        self.storage = storage
+        try:
+            self.optuna = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                directions=_directions(settings),
+                sampler=proposals.sampler(settings),
+                pruner=proposals.pruner(settings),
+                load_if_exists=True,
+            )
+            self.trials()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StudyError(
+                f"Study {name} cannot be read from its storage ({type(error).__name__}). Bring "
+                "that back from a copy, or move it away: the study then starts anew."
+            ) from error
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self.optuna.get_trials(deepcopy=False, states=states or None)
+
+    def plan(self, total: int, points: Sequence[Choice] | None = None) -> None:
+        """Have as many slots wait as are missing to `total`, the choices of `points` in theirs."""
+        self._ask_again()
+        waiting = self.trials(TrialState.WAITING)
+        missing = total - len(self.spent()) - len(waiting) - len(self.trials(TrialState.RUNNING))
+        for trial in reversed(waiting[missing:] if missing < 0 else []):
+            self._fail(trial, CANCELLED)
+        first = 1 + max((trial.user_attrs[SLOT] for trial in self._slots()), default=-1)
+        slots = range(first, first + missing)
+        choices = (
+            [points[slot] for slot in slots]
+            if points is not None
+            else proposals.planned(self.settings, self.sections, slots)
+        )
+        for slot, choice in zip(slots, choices, strict=True):
+            self._enqueue({SLOT: slot} | ({CHOICE: choice} if choice is not None else {}))
+
+    def claim(self) -> Trial | None:
+        """A slot that nobody else has, those asked for again first; None where none waits."""
+        waiting = self.trials(TrialState.WAITING)
+        for trial in sorted(waiting, key=lambda trial: (trial.user_attrs[SLOT], trial.number)):
+            try:
+                if self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+                    claimed = Trial(self.optuna, trial._trial_id)
+                    claimed.set_user_attr(alive.OWNER, alive.me())
+                    return claimed
+            except UpdateFinishedTrialError:  # another process had it, and has finished
+                continue
+        return None
+
+    def reap(self, watch: alive.Watch) -> bool:
+        """Fail the trials whose process died; whether there were any."""
+        dead = [trial for trial in self.trials(TrialState.RUNNING) if watch.is_dead(trial)]
+        for trial in dead:
+            self._fail(trial)
+        return bool(dead)
+
+    def spent(self) -> list[FrozenTrial]:
+        return [trial for trial in self.trials() if _is_spent(trial)]
+
+    def records(self, but: Container[int] = ()) -> list[Record]:
+        """The spent trials, oldest first, without those of the numbers given."""
+        spent = (trial for trial in self.spent() if trial.number not in but)
+        return [record(trial, self.settings) for trial in spent]
 
     @property
-    def state(self) -> Literal["complete", "failed"]:
-        return "failed" if self.outcome is None else "complete"
+    def ended(self) -> bool:
+        return bool(self.optuna.user_attrs.get(ENDED))
+
+    @ended.setter
+    def ended(self, ended: bool) -> None:
+        if self.ended != ended:
+            self.optuna.set_user_attr(ENDED, ended)
+
+    def remembered(self, name: str, value: Any) -> Any:
+        """The value that the study was first given under a name."""
+        if name not in self.optuna.user_attrs:
+            self.optuna.set_user_attr(name, value)
+        return self.optuna.user_attrs[name]
+
+    def _slots(self) -> list[FrozenTrial]:
+        return [trial for trial in self.trials() if SLOT in trial.user_attrs]
+
+    def _ask_again(self) -> None:
+        """For the trials that were lost with their process, in the slots that they had."""
+        asked = {trial.user_attrs.get(RETRY_OF) for trial in self.trials()}
+        for trial in self.trials(TrialState.FAIL):
+            if trial.number in asked or _is_spent(trial) or CANCELLED in trial.user_attrs:
+                continue
+            attempt = trial.user_attrs.get(ATTEMPT, 1) + (INTERRUPTED not in trial.user_attrs)
+            kept = {
+                name: trial.user_attrs[name] for name in (SLOT, CHOICE) if name in trial.user_attrs
+            }
+            self._enqueue(kept | {RETRY_OF: trial.number, ATTEMPT: attempt}, trial.params)
+
+    def _enqueue(self, attributes: dict[str, Any], params: dict[str, Any] | None = None) -> None:
+        choice = attributes.get(CHOICE, {})
+        known = {
+            name: space.text(value) for name, value in choice.items() if name in self.settings.space
+        }
+        self.optuna.enqueue_trial(params or known, user_attrs=attributes)
+
+    def _fail(self, trial: FrozenTrial, *marks: str) -> None:
+        try:
+            for mark in marks:
+                self.storage.set_trial_user_attr(trial._trial_id, mark, True)
+            self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:  # it was only slow
+            return
 
 
-Attempt = Callable[[Choice], Outcome]  # raises NumericalError where the model cannot be trained
-OnTrial = Callable[[Record], None]
-
-
-@contextmanager
-def opened(name: str, folder: Path) -> Iterator[optuna.Study]:
-    """The study `name` of `folder`, new or taken up, while no other process has it.
-
-    Raises StudyError where another has, or where the journal is damaged.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(name, folder):
-        study = _read(name, folder)
-        _take_up(study)
-        yield study
-
-
-def run(
-    study: optuna.Study, attempt: Attempt, settings: Settings, on_trial: OnTrial | None = None
-) -> list[Record]:
-    """Go on until the study has its trials; all that are spent.
-
-    Raises StudyError where all of them failed.
-    """
-    points = space.grid(settings) if settings.sampler == "grid" else None
-    total = settings.trials if points is None else len(points)
-    with _Progress(study.study_name, total, records(study, settings)) as progress:
-        while (spent := len(_spent(study))) < total:
-            if points is not None and not study.get_trials(states=[TrialState.WAITING]):
-                study.enqueue_trial(points[spent].params)
-            study.sampler = space.sampler(settings, spent)
-            record = _tried(study, attempt, settings)
-            progress.show(record)
-            if on_trial is not None:
-                on_trial(record)
-    return _with_a_success(records(study, settings))
-
-
-def records(study: optuna.Study, settings: Settings) -> list[Record]:
-    """The spent trials, oldest first."""
-    return [_record(trial, settings) for trial in _spent(study)]
-
-
-def table(trials: list[Record]) -> pd.DataFrame:
-    """A row per trial; scores are missing where it failed."""
-    scores = [field.name for field in dataclasses.fields(Outcome)]
-    rows = [
-        {"trial": r.trial, "state": r.state, **r.choice.params}
-        | {score: getattr(r.outcome, score, None) for score in scores}
-        | {"error": r.error}
-        for r in trials
-    ]
-    numbers = dict.fromkeys([*scores], "float64") | {"active_units": "Int64"}
-    return pd.DataFrame(rows).astype(numbers)
-
-
-def best(trials: list[Record]) -> Record:
-    """The highest score; the first of equals."""
-    return max(
-        (record for record in trials if record.outcome is not None),
-        key=lambda record: record.outcome.score if record.outcome else 0.0,
+def record(trial: FrozenTrial, settings: Settings) -> Record:
+    """Of a spent trial."""
+    found = trial.user_attrs.get(FOUND, {})
+    scores = found.get("outcome")
+    killed = f"Its process died in each of {MOST_ATTEMPTS} attempts. Is there enough memory?"
+    failed = trial.state == TrialState.FAIL
+    return Record(
+        trial=trial.number,
+        state="failed" if failed else "pruned" if trial.state == TrialState.PRUNED else "complete",
+        choice=found.get("choice") or space.choice(trial.params, settings),
+        outcome=Outcome(**scores) if scores else None,
+        curve=tuple(found.get("curve", ())),
+        error=trial.user_attrs.get(ERROR, killed) if failed else "",
+        worker=trial.user_attrs.get(alive.OWNER, {}).get("name", ""),
     )
 
 
-def _tried(study: optuna.Study, attempt: Attempt, settings: Settings) -> Record:
-    """One trial. What is no NumericalError leaves it running: the next process takes it up."""
-    trial = study.ask()
-    choice = space.suggest(trial, settings)
-    try:
-        outcome = attempt(choice)
-    except NumericalError as error:
-        trial.set_user_attr(_ERROR, str(error))
-        study.tell(trial, state=TrialState.FAIL)
-        return Record(trial.number, choice, None, str(error))
-    except KeyboardInterrupt:
-        trial.set_user_attr(_INTERRUPTED, True)
-        raise
-    for name, value in dataclasses.asdict(outcome).items():
-        trial.set_user_attr(name, value)
-    study.tell(trial, outcome.score)
-    return Record(trial.number, choice, outcome)
+def table(records: Sequence[Record], settings: Settings) -> pd.DataFrame:
+    """A row per trial: its settings, its scores where it was completed, and what it came from."""
+    names = [field.name for field in dataclasses.fields(Outcome)]
+    rows = [
+        {name: getattr(r.outcome, name, None) for name in names}
+        | {"trial": r.trial, "state": r.state, "worker": r.worker, "error": r.error}
+        | {"epochs": len(r.curve) or None}
+        for r in records
+    ]
+    kinds = dict.fromkeys(names, "float64") | dict.fromkeys(("active_units", "epochs"), "Int64")
+    found = pd.DataFrame(rows).astype(kinds)
+    found["score"] = _scores(found, settings)
+    searched = [cells.column(name, [r.choice for r in records]) for name in settings.space]
+    measured = [name for name in names if name not in HEAD_SCORES or found[name].notna().any()]
+    ends = found[["trial", "state"]], found[["score", *measured, "worker", "error"]]
+    return pd.concat([ends[0], *searched, ends[1]], axis="columns")
 
 
-def _take_up(study: optuna.Study) -> None:
-    """Fail the trials of dead processes and ask for them again. Whoever calls holds the lock."""
-    for trial in study.get_trials(states=[TrialState.RUNNING]):
-        study.tell(trial.number, state=TrialState.FAIL)
-    asked_again = {trial.user_attrs.get(_RETRY_OF) for trial in study.get_trials(deepcopy=False)}
-    for trial in study.get_trials(states=[TrialState.FAIL]):
-        if trial.number in asked_again or _is_spent(trial) or not trial.params:
-            continue
-        attempts = trial.user_attrs.get(_ATTEMPT, 1) + (_INTERRUPTED not in trial.user_attrs)
-        study.enqueue_trial(trial.params, {_RETRY_OF: trial.number, _ATTEMPT: attempts})
+def curves(records: Sequence[Record]) -> pd.DataFrame:
+    """A row for each trial and each epoch that it was trained."""
+    rows = [{"trial": r.trial, "state": r.state} | row for r in records for row in r.curve]
+    return pd.DataFrame(rows, columns=["trial", "state", *outcome.CURVE])
 
 
-def _spent(study: optuna.Study) -> list[FrozenTrial]:
-    return [trial for trial in study.get_trials(deepcopy=False) if _is_spent(trial)]
+def require_success(records: Sequence[Record]) -> None:
+    """Raise StudyError with the commonest cause where no trial was completed."""
+    if any(record.state == "complete" for record in records):
+        return
+    kinds = collections.Counter(_kind(record.error) for record in records)
+    commonest, count = kinds.most_common(1)[0]
+    example = next(record.error for record in records if _kind(record.error) == commonest)
+    raise StudyError(f"All {len(records)} trials failed, {count} of them like this: {example}")
+
+
+def _kind(error: str) -> str:
+    return re.sub(r"\d+", "#", error)
+
+
+def _scores(trials: pd.DataFrame, settings: Settings) -> pd.Series:
+    """Higher is better; missing where a trial was not completed, or is over the budget."""
+    if settings.mode == "budget":
+        return -trials["distortion_nats"].where(trials["rate_nats"] <= settings.rate_nats)
+    columns = ["elbo_nats"] if settings.mode == "pareto" else [*map(outcome.column, settings.score)]
+    return trials[columns[0]] if len(columns) == 1 else picks.standardised(trials, columns)
 
 
 def _is_spent(trial: FrozenTrial) -> bool:
     if trial.state == TrialState.FAIL:
-        return _ERROR in trial.user_attrs or _is_given_up(trial)
-    return trial.state == TrialState.COMPLETE
+        return ERROR in trial.user_attrs or _is_given_up(trial)
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def _is_given_up(trial: FrozenTrial) -> bool:
-    last = trial.user_attrs.get(_ATTEMPT, 1) == MOST_ATTEMPTS
-    return last and _INTERRUPTED not in trial.user_attrs
+    dead = INTERRUPTED not in trial.user_attrs and CANCELLED not in trial.user_attrs
+    return dead and trial.user_attrs.get(ATTEMPT, 1) == MOST_ATTEMPTS
 
 
-def _record(trial: FrozenTrial, settings: Settings) -> Record:
-    choice = space.chosen(trial.params, settings)
-    if trial.state == TrialState.COMPLETE:
-        scores = {f.name: trial.user_attrs[f.name] for f in dataclasses.fields(Outcome)}
-        return Record(trial.number, choice, Outcome(**scores))
-    killed = f"Its process died in each of {MOST_ATTEMPTS} attempts. Is there enough memory?"
-    return Record(trial.number, choice, None, trial.user_attrs.get(_ERROR, killed))
-
-
-def _with_a_success(trials: list[Record]) -> list[Record]:
-    if any(record.outcome for record in trials):
-        return trials
-    causes = collections.Counter(re.sub(r"\d+", "#", record.error) for record in trials)
-    commonest, count = causes.most_common(1)[0]
-    example = next(r.error for r in trials if re.sub(r"\d+", "#", r.error) == commonest)
-    raise StudyError(f"All {len(trials)} trials failed, {count} of them like this: {example}")
-
-
-@contextmanager
-def _alone(name: str, folder: Path) -> Iterator[None]:
-    """Hold the study: the system lets go of it when the process ends, however it ends."""
-    lock = filelock.FileLock(folder / f"{name}.running")
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout as error:
-        raise StudyError(
-            f"Study {name} is being run by another process ({lock.lock_file} is locked). "
-            "Wait for it or stop it; trials are a total, so nothing is gained by two."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _read(name: str, folder: Path) -> optuna.Study:
-    journal = folder / f"{name}.journal"
-    _mend(journal)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        storage = JournalStorage(JournalFileBackend(str(journal)))
-        return optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StudyError(
-            f"The journal {journal} is damaged{_place(journal)}. Bring it back from a copy, or "
-            "move it away: the study then starts from the beginning."
-        ) from error
-
-
-def _mend(journal: Path) -> None:
-    """Undo what a kill in the middle of a write leaves: half a line, and Optuna's own lock."""
-    journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
-    if not journal.exists():
-        return
-    with journal.open("r+b") as file:
-        content = file.read()
-        end = content.rfind(b"\n") + 1
-        if content[end:].startswith(b"{"):
-            file.truncate(end)
-
-
-def _place(journal: Path) -> str:
-    for number, line in enumerate(journal.read_bytes().splitlines(), start=1):
-        try:
-            json.loads(line)
-        except ValueError:
-            return f" in line {number}"
-    return ""
-
-
-class _Progress:
-    """Trials done and the best so far, on stderr: a bar in a terminal, else a line per trial."""
-
-    def __init__(self, name: str, total: int, done: list[Record]) -> None:
-        print(f"study {name}: {len(done)} of {total} trials are done", file=sys.stderr)
-        self._records = list(done)
-        self._total = total
-        self._bar = tqdm(
-            total=total, initial=len(done), unit="trial", disable=not sys.stderr.isatty()
-        )
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._bar.close()
-
-    def show(self, record: Record) -> None:
-        self._records.append(record)
-        self._bar.set_postfix_str(f"best {self._best()}", refresh=False)
-        self._bar.update()
-        if self._bar.disable:
-            said = f"trial {record.trial} ({len(self._records)} of {self._total}): {_said(record)}"
-            print(f"{said}; best {self._best()}", file=sys.stderr)
-
-    def _best(self) -> str:
-        return _said(best(self._records)) if any(r.outcome for r in self._records) else "none yet"
-
-
-def _said(record: Record) -> str:
-    """`-71.2 (beta 0.42, latent 16)`"""
-    found = "failed" if record.outcome is None else f"{record.outcome.score:.5g}"
-    return f"{found} (beta {record.choice.beta:.3g}, latent {record.choice.latent})"
+def _directions(settings: Settings) -> list[StudyDirection]:
+    if settings.mode == "pareto":
+        return [StudyDirection.MINIMIZE] * 2
+    return [StudyDirection.MAXIMIZE] * (len(settings.score) if settings.mode == "score" else 1)

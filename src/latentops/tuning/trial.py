@@ -1,7 +1,11 @@
 """One trial: a model trained on the training split and scored on the validation split."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,16 +13,20 @@ from torch import Tensor
 from latentops import build, objectives
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data.batches import Examples, in_batches
-from latentops.errors import NumericalError, SettingsError
 from latentops.metrics import latent
 from latentops.model import VAE
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
-from latentops.tuning.outcome import Outcome
+from latentops.tuning import outcome, space
+from latentops.tuning.outcome import HEAD_SCORES, Outcome, Report, Row
+from latentops.tuning.probe import Probe
 from latentops.tuning.settings import Settings
-from latentops.tuning.space import Choice
-from latentops.verdict import heads
-from latentops.verdict.features import Blocks, Scale
+from latentops.tuning.space import Choice, Sections
+
+# What a nat of rate above the budget costs, in nats of distortion, when trials are pruned: more
+# than it can gain, for along the front a nat of rate buys less than beta nats of distortion.
+_COST_OF_EXCESS = 20.0
+_RUNGS = 3  # where the score is a head's, which costs a fit: after 1/9, 1/3 and all of the epochs
 
 
 @dataclass(frozen=True)
@@ -32,85 +40,129 @@ class Data:
 
 
 class Trainer:
-    """Trains a model for each choice, on the in-scope examples, made ready once."""
+    """Trains a model for each choice, on the in-scope examples."""
+
+    def __init__(
+        self, data: Data, sections: Sections, tune: Settings, threads: int | None = None
+    ) -> None:
+        """With at most so many threads, all by default.
+
+        Raises SettingsError where the score needs labels that the data does not have.
+        """
+        self._data, self._tune = data, tune
+        share = threads or joblib.cpu_count()
+        within = {"train.epochs": tune.epochs, "train.threads": share}
+        if asked := space.value("train.threads", sections):
+            within["train.threads"] = min(asked, share)
+        self._sections = space.applied(within, sections)
+        self._ready: tuple[object, _Examples] | None = None
+        measured = {*tune.score} & {*HEAD_SCORES} if tune.mode == "score" else ()
+        self._probe = Probe(data.spec.source, _labels(data), tune) if measured else None
+
+    def __call__(self, choice: Choice, report: Report) -> Outcome:
+        """Raises NumericalError where a loss or a score is not finite, and SettingsError where the
+        chosen settings contradict each other."""
+        sections = space.applied(choice, self._sections)
+        examples = self._examples(sections["model"])
+        vae = build.model(
+            self._data.spec,
+            self._data.vocabulary,
+            sections["model"],
+            sections["train"].seed,
+            examples.unigram,
+        )
+        training = _Training(vae, examples, sections, self._tune, self._probe)
+        return training.outcome(report)
+
+    def _examples(self, model: build.Model) -> "_Examples":
+        """Those of the trial before where its settings read the data alike."""
+        read = build.reading(model)
+        if self._ready is None or self._ready[0] != read:
+            self._ready = read, _Examples(self._data, model)
+        return self._ready[1]
+
+
+class _Examples:
+    """Both splits in scope, as a model of some settings reads them."""
+
+    def __init__(self, data: Data, model: build.Model) -> None:
+        self.train, self.valid = (_in_scope(data, each, model) for each in (data.train, data.valid))
+        self.unigram = build.unigram(self.train)
+
+
+class _Training:
+    """A model while it is trained, and what it is worth at any moment."""
 
     def __init__(
         self,
-        data: Data,
-        model: build.Model,
-        objective: objectives.Settings,
-        train: TrainSettings,
+        vae: VAE,
+        examples: _Examples,
+        sections: Mapping[str, Any],
         tune: Settings,
+        probe: Probe | None,
     ) -> None:
-        """Raises SettingsError where the score needs labels that the data does not have."""
-        self.data, self.model, self.objective, self.tune = data, model, objective, tune
-        self.settings = train.model_copy(update={"epochs": tune.epochs})
-        self.train = _Split(data, data.train, model)
-        self.valid = _Split(data, data.valid, model)
-        self.unigram = build.unigram(self.train.examples)
-        if tune.score == "accuracy":
-            self._check_labels()
+        self._vae, self._examples, self._tune, self._probe = vae, examples, tune, probe
+        self._objective: objectives.Settings = sections["objective"]
+        self._settings: TrainSettings = sections["train"]
 
-    def __call__(self, choice: Choice) -> Outcome:
-        """Raises NumericalError where a loss or a score is not finite."""
-        model = self.model.model_copy(update={"latent": choice.latent})
-        objective = self.objective.model_copy(update={"beta": choice.beta})
-        vae = build.model(
-            self.data.spec, self.data.vocabulary, model, self.settings.seed, self.unigram
-        )
-        fit = loop.fit(vae, self.train.examples, self.valid.examples, objective, self.settings)
+    def outcome(self, report: Report) -> Outcome:
+        """Train, and tell each epoch."""
+
+        def log(step: int, row: Row) -> None:
+            report(row, self._value(row, step))
+
+        splits = self._examples.train, self._examples.valid
+        fit = loop.fit(self._vae, *splits, self._objective, self._settings, log)
         row = fit.history[fit.best_epoch - 1]
-        valid_NZ = self._means(vae, self.valid)
+        valid_NZ = self._means(self._examples.valid)
         return Outcome(
-            score=self._score(vae, fit, valid_NZ),
             rate_nats=row["valid_rate_nats"],
             distortion_nats=row["valid_distortion_nats"],
             elbo_nats=fit.valid_elbo_nats,
             active_units=latent.active_units(valid_NZ),
             seconds=fit.seconds,
+            epochs=fit.epochs,
+            **self._head_scores(valid_NZ),
         )
 
-    def _score(self, vae: VAE, fit: loop.Fit, valid_NZ: Tensor) -> float:
-        if self.tune.score == "elbo":
-            return fit.valid_elbo_nats
-        train, valid = self.train, self.valid
-        features = [self._means(vae, train)[train.labelled], valid_NZ[valid.labelled]]
-        if not all(torch.isfinite(means_NZ).all() for means_NZ in features):
-            raise NumericalError("A latent mean is not finite. Try a lower train.learning_rate.")
-        scale = Scale.of(features[0].numpy())
-        of_train, of_valid = (_blocks(scale(means_NZ.numpy())) for means_NZ in features)
-        _, accuracy = heads.choose(of_train, train.y, "vae", self.tune.seed, (of_valid, valid.y))
-        assert accuracy is not None, "validation rows choose"
-        return accuracy
+    def _value(self, row: Row, step: int) -> float | None:
+        """By which the trial compares with others at this epoch: none before the warm-up is over,
+        and of a head's score none between its rungs."""
+        epochs = self._settings.epochs
+        steps = epochs * math.ceil(len(self._examples.train) / self._settings.batch_size)
+        if self._tune.pruner == "none" or not objectives.settled(step, steps, self._objective):
+            return None
+        if self._tune.mode == "budget":
+            excess_nats = outcome.excess_rate_nats(row["valid_rate_nats"], self._tune)
+            return -row["valid_distortion_nats"] - _COST_OF_EXCESS * max(0.0, excess_nats)
+        if self._probe is None:
+            return row["valid_elbo_nats"]
+        if row["epoch"] not in {math.ceil(epochs / 3**rung) for rung in range(_RUNGS)}:
+            return None
+        return self._head_scores(self._means(self._examples.valid))[self._tune.score[0]]
+
+    def _head_scores(self, valid_NZ: Tensor) -> dict[str, float]:
+        return (
+            self._probe.scores(self._means(self._examples.train), valid_NZ) if self._probe else {}
+        )
 
     @torch.no_grad()
-    def _means(self, vae: VAE, split: "_Split") -> Tensor:
-        vae.eval()
-        frozen = split.examples.frozen(self.settings.seed)
-        batches = in_batches(frozen, self.settings.batch_size)
-        return torch.cat([vae.encode(batch.input).mean for batch in batches])
-
-    def _check_labels(self) -> None:
-        classes = len(np.unique(self.train.y))
-        if classes < 2 or not len(self.valid.y):
-            raise SettingsError(
-                f"tune.score 'accuracy' needs labels: {self.data.spec.source!r} has {classes} "
-                f"classes in training and {len(self.valid.y)} labels in validation. "
-                "Set tune.score to elbo."
-            )
+    def _means(self, examples: Examples) -> Tensor:
+        """Of the model as it is now, on the CPU; it goes on in the mode in which it was."""
+        device, training = next(self._vae.parameters()).device, self._vae.training
+        frozen = examples.frozen(self._settings.seed).to(device)
+        self._vae.eval()
+        batches = in_batches(frozen, self._settings.batch_size)
+        means_NZ = torch.cat([self._vae.encode(batch.input).mean for batch in batches])
+        self._vae.train(training)
+        return means_NZ.cpu()
 
 
-def _blocks(means_NZ: np.ndarray) -> Blocks:
-    return {"vae": means_NZ}
+def _in_scope(data: Data, arrays: Arrays, model: build.Model) -> Examples:
+    rows = torch.from_numpy(np.flatnonzero(arrays["in_scope"]))
+    return build.examples(data.spec, data.vocabulary, arrays, model).subset(rows)
 
 
-class _Split:
-    """The in-scope examples of a split, and the labels of those that have one."""
-
-    def __init__(self, data: Data, arrays: Arrays, model: build.Model) -> None:
-        rows = torch.from_numpy(np.flatnonzero(arrays["in_scope"]))
-        everything = build.examples(data.spec, data.vocabulary, arrays, model)
-        self.examples: Examples = everything.subset(rows)
-        y = arrays["y"][arrays["in_scope"]]
-        self.labelled = torch.from_numpy(np.flatnonzero(y >= 0))
-        self.y = y[y >= 0]
+def _labels(data: Data) -> tuple[np.ndarray, np.ndarray]:
+    train, valid = (arrays["y"][arrays["in_scope"]] for arrays in (data.train, data.valid))
+    return train, valid

@@ -50,6 +50,11 @@ def budgets(
     return (*(budget for budget in drawn if budget.mean_labels < len(y)), everything)
 
 
+def of_each_class(y: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Samples of so many rows of each class, or of all that it has."""
+    return _samples(_of_each_class, y, size, seed)
+
+
 Draw = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
 
