@@ -28,7 +28,6 @@ from latentops import artifacts, build, config, objectives
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.errors import NumericalError, SettingsError, StudyError
 from latentops.networks import mlp
-from latentops.report import canvas, study_picture
 from latentops.stages import tune as stage
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
@@ -510,37 +509,6 @@ TABLE = pd.DataFrame(
         "error": ["", "The loss stopped being finite.", "", ""],
     }
 )
-
-
-class TestPicture:
-    @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12))
-    def test_the_front_is_what_no_other_trial_beats(self, points: list[tuple[int, int]]) -> None:
-        columns = pd.Index(["rate_nats", "distortion_nats"])
-        trials = pd.DataFrame(points, columns=columns, dtype=float)
-        found = study_picture.front(trials)
-        beaten = {
-            one
-            for one in points
-            for other in points
-            if other != one and other[0] <= one[0] and other[1] <= one[1]
-        }
-        kept = list(zip(found["rate_nats"], found["distortion_nats"], strict=True))
-        assert kept == sorted(set(points) - beaten)
-
-    @pytest.mark.parametrize("trials", [TABLE, TABLE.head(1), TABLE.head(2)])
-    def test_every_complete_trial_is_drawn(self, trials: pd.DataFrame) -> None:
-        figure = study_picture.rate_distortion(trials, chosen=0)
-        complete = trials[trials["state"] == "complete"]
-        axes = figure.axes[0]
-        assert axes.collections[0].get_offsets().tolist() == (
-            complete[["rate_nats", "distortion_nats"]].to_numpy().tolist()
-        )
-        for rate, distortion in zip(
-            complete["rate_nats"], complete["distortion_nats"], strict=True
-        ):
-            assert axes.get_xlim()[0] <= rate <= axes.get_xlim()[1]
-            assert axes.get_ylim()[0] <= distortion <= axes.get_ylim()[1]
-        assert len(canvas.png(figure)) > 10_000
 
 
 PARAMS = """\

@@ -50,12 +50,6 @@ BREAKS = [
         "tests/test_tuning.py::TestIdentity::test_other_data_or_code_is_another_study",
     ),
     (
-        "report/study_picture.py",
-        "cummin().shift(fill_value=np.inf)",
-        "shift(fill_value=np.inf)",
-        "tests/test_tuning.py::TestPicture::test_the_front_is_what_no_other_trial_beats",
-    ),
-    (
         "cli/project.py",
         '(folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file()',
         '(folder / "dvc.yaml").is_file()',
