@@ -16,15 +16,22 @@ from typing import IO, Any
 import filelock
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.storages.journal._file import BaseJournalFileLock
-from optuna.storages.journal._storage import JournalOperation
+from optuna.storages.journal._storage import JournalOperation, JournalStorageReplayResult
 
 from latentops import artifacts
 from latentops.errors import StudyError
 
 _LOCK_SECONDS = 30  # a write takes a hundredth; who holds it longer was stopped
 _POLL_SECONDS = 0.002
-_RECORD = b'{"op_code":'
+_BEGIN = re.compile(rb'(?={"op_code":)')  # of a record
 _Record = dict[str, Any]
+_NO_RECORD = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+)  # reading what is none
 
 
 class SystemLock(BaseJournalFileLock):
@@ -70,7 +77,7 @@ def read(journal: Path) -> JournalStorage:
     """The journal, made where it is missing. StudyError where it is damaged."""
     try:
         return JournalStorage(WholeLines(journal))
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+    except _NO_RECORD as error:
         raise damaged(journal) from error
 
 
@@ -95,6 +102,8 @@ def mend(journal: Path) -> None:
         mended = _Mended(journal)
         for number, line in enumerate(lines, start=1):
             mended.add(number, line)
+        if lines and not mended.has_a_study():
+            raise damaged(journal)
         if half:
             mended.keep_aside(len(lines) + 1, half)
         mended.write()
@@ -111,27 +120,21 @@ class _Mended:
         self._journal = journal
         self._kept: list[bytes] = []
         self._aside: list[tuple[int, bytes]] = []
-        self._illegible: list[int] = []  # where a line was lost that may have created a trial
-        self._studies: list[str] = []
-        self._trials = 0
+        self._illegible: list[int] = []  # places in `kept` where a trial may have been created
+        self._reader = JournalStorageReplayResult("mend")
 
     def add(self, number: int, line: bytes) -> None:
-        record = _parsed(line)
-        start = line.rfind(_RECORD)
-        if record is None and start > 0:  # half a line, and a whole one that was written behind it
-            self.keep_aside(number, line[:start])
-            self.add(number, line[start:])
-        elif record is None:
-            self.keep_aside(number, line)
-            self._replace(line)
-        else:
-            self._require_study(record)
-            self._require_trial(record)
-            self._count(record)
-            self._kept.append(line)
+        """A line, or what stands in one since the end of another was lost."""
+        *unended, last = _BEGIN.split(line)
+        for part in filter(None, unended):
+            self._add(number, part, surely_written=False)
+        self._add(number, last, surely_written=True)
 
     def keep_aside(self, number: int, line: bytes) -> None:
         self._aside.append((number, line))
+
+    def has_a_study(self) -> bool:
+        return bool(self._reader._next_study_id)
 
     def write(self) -> None:
         if not self._aside:
@@ -148,58 +151,75 @@ class _Mended:
             file=sys.stderr,
         )
 
-    def _replace(self, line: bytes) -> None:
-        """What stands for a lost line in the count of studies and trials."""
-        operation = re.search(rb'"op_code":(\d+)', line)
-        if operation is None:
-            self._illegible.append(len(self._kept))
-        elif int(operation[1]) == JournalOperation.CREATE_STUDY:
+    def _add(self, number: int, text: bytes, surely_written: bool) -> None:
+        if end := self._read(text):
+            self._kept.append(text[:end])
+        if not end or text[end:]:
+            self.keep_aside(number, text[end:])
+        if not end:
+            self._stand_in(text, surely_written)
+
+    def _read(self, text: bytes) -> int:
+        """The length of the record in front, 0 if there is none that means something here."""
+        try:
+            record, end = json.JSONDecoder().raw_decode(text.decode("ascii"))
+            known = (
+                "worker_id" in record  # which the reader asks for when it is half done
+                and self._has_study(record.get("study_id", -1))
+                and self._has_trial(record.get("trial_id", -1))
+            )
+            if not known:
+                return 0
+            self._reader.apply_logs([record])
+        except _NO_RECORD:
+            return 0
+        return end
+
+    def _has_study(self, study: int) -> bool:
+        missing = study + 1 - self._reader._next_study_id
+        if missing > 0 and self._illegible:
             raise damaged(self._journal)
-        elif int(operation[1]) == JournalOperation.CREATE_TRIAL:
-            study = re.search(rb'"study_id":(\d+)', line)
-            self._insert_trial(len(self._kept), int(study[1]) if study else None)
+        return missing <= 0
 
-    def _insert_trial(self, place: int, study: int | None = None) -> None:
-        """The last study's where it is not known whose."""
-        record = {
-            "op_code": int(JournalOperation.CREATE_TRIAL),
-            "worker_id": "mended",
-            "study_id": len(self._studies) - 1 if study is None else study,
-            "datetime_start": datetime.datetime.now(tz=datetime.UTC).isoformat(),
-        }
-        self._kept.insert(place, json.dumps(record, separators=(",", ":")).encode())
-        self._trials += 1
-
-    def _require_study(self, record: _Record) -> None:
-        if record.get("study_id", -1) >= len(self._studies):
-            raise damaged(self._journal)
-
-    def _require_trial(self, record: _Record) -> None:
-        """Where a trial is not there that should be, illegible lines must have created it."""
-        missing = record.get("trial_id", -1) + 1 - self._trials
-        if missing <= 0:
-            return
+    def _has_trial(self, trial: int) -> bool:
+        """An illegible line must have created the trial that is missing, if there is one."""
+        missing = trial + 1 - len(self._reader._trials)
+        if missing <= 0 or not self._illegible:
+            return missing <= 0
         if missing != len(self._illegible):
             raise damaged(self._journal)
         for place in reversed(self._illegible):
-            self._insert_trial(place)
+            self._kept.insert(place, self._new_trial())
         self._illegible.clear()
+        self._reader = JournalStorageReplayResult("mend")
+        self._reader.apply_logs(map(json.loads, self._kept))
+        return True
 
-    def _count(self, record: _Record) -> None:
-        if record["op_code"] == JournalOperation.CREATE_TRIAL:
-            self._trials += 1
-        elif record["op_code"] == JournalOperation.CREATE_STUDY:
-            names = [*self._studies, record["study_name"]]
-            self._studies = list(dict.fromkeys(names))  # a second one of a name is refused
+    def _stand_in(self, text: bytes, surely_written: bool) -> None:
+        """For a lost record that others count on."""
+        operation = re.match(rb'{"op_code":(\d+)', text)
+        kind = int(operation[1]) if operation else None
+        if kind == JournalOperation.CREATE_STUDY:
+            raise damaged(self._journal)
+        if kind == JournalOperation.CREATE_TRIAL and surely_written:
+            self._kept.append(self._new_trial(text))
+            self._reader.apply_logs([json.loads(self._kept[-1])])
+        elif kind in (None, JournalOperation.CREATE_TRIAL):
+            self._illegible.append(len(self._kept))
 
-
-def _parsed(line: bytes) -> _Record | None:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    known = isinstance(record, dict) and record.get("op_code") in set(JournalOperation)
-    return record if known and "worker_id" in record else None
+    def _new_trial(self, text: bytes = b"") -> bytes:
+        """Of the last study where the text does not say of which."""
+        last = self._reader._next_study_id - 1
+        if last < 0:
+            raise damaged(self._journal)
+        study = re.search(rb'"study_id":(\d+)', text)
+        record = {
+            "op_code": int(JournalOperation.CREATE_TRIAL),
+            "worker_id": "mended",
+            "study_id": min(int(study[1]), last) if study else last,
+            "datetime_start": datetime.datetime.now(tz=datetime.UTC).isoformat(),
+        }
+        return json.dumps(record, separators=(",", ":")).encode()
 
 
 def _cut_half_line(file: IO[bytes]) -> int:

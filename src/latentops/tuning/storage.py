@@ -22,6 +22,8 @@ from latentops.errors import StudyError
 from latentops.tuning import journal as journals
 from latentops.tuning.patience import Patience, Patient
 
+SHARED_JOURNAL = Path("mlruns/optuna/shared.journal")  # what `latentops tune storage` serves
+
 _FIRST_CONTACT_SECONDS = 60.0  # a worker may start before the server
 _ANSWER_SECONDS = 30  # a call that takes longer is tried again
 _LOCK_OF_TABLES = 0x6C6F6F70  # PostgreSQL's, while Optuna makes its tables
@@ -81,10 +83,10 @@ def serve(journal: Path, host: str, port: int) -> None:
 
 
 def _opener(address: str) -> Callable[[str], AbstractContextManager[BaseStorage]]:
-    scheme, separator, rest = address.partition("://")
+    scheme, separator, _ = address.partition("://")
     openers = {"grpc": _proxy, "postgresql": _database}
     if not separator or scheme not in openers:
-        found = f"{scheme}://" if separator else repr(rest or address.rpartition("@")[2])
+        found = f"{scheme}://" if separator else _without_user(address)
         raise _unusable(f"found {found}")
     return openers[scheme]
 
@@ -93,6 +95,11 @@ def _unusable(reason: str) -> StudyError:
     return StudyError(
         f"The address of the study's storage cannot be used: expected {_EXPECTED}, {reason}."
     )
+
+
+def _without_user(address: str) -> str:
+    """A password may stand before the @, wherever somebody put it."""
+    return repr(address.rpartition("@")[2])
 
 
 @contextmanager
@@ -113,9 +120,9 @@ def _host_and_port(address: str) -> tuple[str, int]:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise _unusable(f"found {address!r}") from error
+        raise _unusable(f"found {_without_user(address)}") from error
     if host is None or port is None or parts.path.strip("/") or parts.username:
-        raise _unusable(f"found {address!r}")
+        raise _unusable(f"found {_without_user(address)}")
     return (f"[{host}]" if ":" in host else host), port
 
 

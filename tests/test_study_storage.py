@@ -1,0 +1,439 @@
+"""Where studies live: what is lost, damaged, away or done twice."""
+
+import errno
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import optuna
+import pytest
+import sqlalchemy.exc
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mlflow_server import Postgres, free_port
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import TrialState
+
+from latentops.errors import StudyError
+from latentops.tuning import journal, patience, storage
+from latentops.tuning.patience import Patient
+
+SET_STUDY, CREATE_TRIAL, SET_PARAM, SET_STATE, SET_ATTRIBUTE = 2, 4, 5, 6, 8  # Optuna's op_code
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(patience, "_LONGEST_PAUSE", 0.05)
+
+
+class Faulty(InMemoryStorage):
+    """Raises `error` in the next `faults` calls of a method, before or after it does its work."""
+
+    def __init__(self, error: Exception, after: bool = True) -> None:
+        super().__init__()
+        self.error, self.after = error, after
+        self.faults: dict[str, int] = {}
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        faults = super().__getattribute__("__dict__").get("faults", {})
+        return self._failing(name, found) if faults.get(name) else found
+
+    def _failing(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            left, self.faults = self.faults, {}  # what it calls itself is whole
+            if self.after:
+                method(*args, **kwargs)
+            self.faults = left | {name: left[name] - 1}
+            raise self.error
+
+        return call
+
+
+class Status(grpc.RpcError):
+    """As a gRPC client raises it."""
+
+    def __init__(self, code: grpc.StatusCode, details: str = "of a test") -> None:
+        super().__init__(details)
+        self.code, self.details = lambda: code, lambda: details
+
+
+def refused_by_database(error: Exception) -> StorageInternalError:
+    """As Optuna raises it."""
+    found = StorageInternalError("An exception is raised during the commit.")
+    found.__cause__ = error
+    return found
+
+
+def operational(reason: str) -> Exception:
+    return sqlalchemy.exc.OperationalError("UPDATE trials", {}, Exception(reason))
+
+
+AWAY = [
+    Status(grpc.StatusCode.UNAVAILABLE),
+    Status(grpc.StatusCode.DEADLINE_EXCEEDED),
+    refused_by_database(operational("server closed the connection unexpectedly")),
+    operational("connection refused"),
+    ConnectionResetError("by a peer"),
+    TimeoutError("of a lock"),
+    OSError(errno.ESTALE, "Stale file handle"),
+    OSError(errno.EIO, "Input/output error"),
+]
+
+
+def with_slots(storage: BaseStorage, count: int) -> optuna.Study:
+    study = optuna.create_study(
+        storage=storage, study_name="study", direction="maximize", load_if_exists=True
+    )
+    for slot in range(count):
+        study.enqueue_trial({}, user_attrs={"slot": slot})
+    return study
+
+
+class TestPatience:
+    @pytest.mark.parametrize("error", AWAY, ids=str)
+    @pytest.mark.parametrize("after", [False, True], ids=["call lost", "answer lost"])
+    def test_a_study_is_the_same_whether_or_not_calls_and_answers_are_lost(
+        self, error: Exception, after: bool
+    ) -> None:
+        inner = Faulty(error, after)
+        study = with_slots(Patient(inner, "there"), 1)
+        writing = ("set_trial_param", "set_trial_intermediate_value", "set_trial_user_attr")
+        reading = ("get_all_trials", "get_trial", "get_study_directions", "get_study_user_attrs")
+        inner.faults = dict.fromkeys((*writing, *reading, "create_new_trial"), 2)
+        study.enqueue_trial({"x": 0.25}, user_attrs={"slot": 1})
+        for _ in range(2):
+            trial = study.ask()
+            inner.faults |= dict.fromkeys(("set_trial_state_values", *writing, *reading), 2)
+            trial.report(1.0, step=0)
+            trial.set_user_attr("seen", True)
+            study.tell(trial, trial.suggest_float("x", 0, 1))
+        assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 2
+        assert study.trials[1].value == study.trials[1].params["x"] == 0.25
+        assert [trial.user_attrs for trial in study.trials] == [
+            {"slot": 0, "seen": True},
+            {"slot": 1, "seen": True},
+        ]
+
+    def test_a_slot_whose_answer_was_lost_is_there_once(self) -> None:
+        inner = Faulty(Status(grpc.StatusCode.DEADLINE_EXCEEDED))
+        study = with_slots(Patient(inner, "there"), 2)
+        inner.faults = {"create_new_trial": 3}
+        study.enqueue_trial({}, user_attrs={"slot": 2})
+        assert len(inner.get_all_trials(0)) == 2 + 4
+        assert [trial.user_attrs["slot"] for trial in study.trials] == [0, 1, 2]
+        asked = [study.ask().user_attrs["slot"] for _ in range(3)]
+        assert asked == [0, 1, 2]
+        assert not study.get_trials(states=[TrialState.WAITING])
+
+    def test_a_slot_made_later_than_its_second_try_is_not_seen_by_any_process(self) -> None:
+        inner = InMemoryStorage()
+        study = with_slots(Patient(inner, "there"), 1)
+        late = inner.get_trial(0)
+        study.tell(study.ask(), 1.0)
+        inner.create_new_trial(0, late)
+        assert [t.number for t in Patient(inner, "there").get_all_trials(0)] == [0]
+
+    def test_slots_that_are_alike_are_not_taken_for_one(self) -> None:
+        study = with_slots(Patient(InMemoryStorage(), "there"), 0)
+        for _ in range(3):
+            study.enqueue_trial({"x": 1.0})
+        assert len(study.trials) == 3
+
+    def test_a_claim_whose_answer_was_lost_is_nobodys(self) -> None:
+        inner = Faulty(Status(grpc.StatusCode.UNAVAILABLE))
+        study = with_slots(Patient(inner, "there"), 2)
+        inner.faults = {"set_trial_state_values": 1}
+        assert study.ask().number == 1
+        assert inner.get_trial(0).state == TrialState.RUNNING
+
+    @pytest.mark.parametrize(
+        ("state", "values"), [(TrialState.COMPLETE, [2.0]), (TrialState.FAIL, None)]
+    )
+    def test_what_another_process_made_of_a_trial_is_not_taken_for_ones_own(
+        self, state: TrialState, values: list[float] | None
+    ) -> None:
+        inner = Faulty(Status(grpc.StatusCode.UNAVAILABLE), after=False)
+        study = with_slots(Patient(inner, "there"), 1)
+        trial = study.ask()
+        inner.set_trial_state_values(trial._trial_id, state, values)
+        inner.faults = {"set_trial_state_values": 1}
+        with pytest.raises(UpdateFinishedTrialError):
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [1.0])
+
+    def test_finishing_a_trial_again_is_an_error_where_nothing_was_lost(self) -> None:
+        study = with_slots(Patient(InMemoryStorage(), "there"), 1)
+        study.tell(study.ask(), 1.0)
+        with pytest.raises(UpdateFinishedTrialError):
+            study._storage.set_trial_state_values(0, TrialState.COMPLETE, [1.0])
+
+    def test_it_says_once_that_it_waits_and_once_that_it_is_over(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        inner = Faulty(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), False)
+        patient = Patient(inner, "grpc://there:1")
+        study = with_slots(patient, 1)
+        inner.faults = {"get_all_trials": 8, "get_trial": 8}
+        calls = [study.get_trials, lambda: patient.get_trial(0)]
+        threads = [threading.Thread(target=call) for call in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        first, last = capsys.readouterr().err.splitlines()
+        assert first == (
+            "study storage grpc://there:1 does not answer ([Errno 111] Connection refused): "
+            "waiting for it"
+        )
+        assert last == "study storage grpc://there:1 answers: going on"
+
+    def test_it_gives_up_in_one_line(self) -> None:
+        inner = Faulty(Status(grpc.StatusCode.UNAVAILABLE, "failed\nto connect"), False)
+        patient = Patient(inner, "grpc://there:1", limit_s=0.1)
+        inner.faults = {"get_all_studies": 10_000}
+        with pytest.raises(StudyError, match=r"^[^\n]*did not answer for 0 s \(failed to connect"):
+            patient.get_all_studies()
+
+    @pytest.mark.parametrize(
+        ("error", "expected"),
+        [
+            (OSError(errno.ENOSPC, "No space left on device"), OSError),
+            (PermissionError(errno.EACCES, "Permission denied"), PermissionError),
+            (KeyError("no such trial"), KeyError),
+            (Status(grpc.StatusCode.UNIMPLEMENTED, "no such method"), StudyError),
+            (operational('password authentication failed for user "ada"'), StudyError),
+            (
+                refused_by_database(sqlalchemy.exc.DataError("INSERT", {}, Exception("too long"))),
+                StudyError,
+            ),
+            (json.JSONDecodeError("Extra data", "{}{", 2), StudyError),
+        ],
+        ids=str,
+    )
+    def test_what_will_not_pass_is_not_waited_for(
+        self, error: Exception, expected: type[Exception], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        inner = Faulty(error, after=False)
+        inner.faults = {"get_all_studies": 1}
+        with pytest.raises(expected):
+            Patient(inner, "there").get_all_studies()
+        assert not capsys.readouterr().err
+
+
+def history(path: Path, trials: int = 6) -> None:
+    """Slots made at once, claimed in turn, finished but for the last two: one runs, one waits."""
+    study = with_slots(JournalStorage(journal.WholeLines(path)), trials)
+    study.set_user_attr("of", "a test")
+    study._storage.set_trial_user_attr(trials - 1, "waits", True)
+    for _ in range(trials - 2):
+        trial = study.ask()
+        value = trial.suggest_float("x", 0, 1)
+        trial.set_user_attr("twice", 2 * value)
+        study.tell(trial, value)
+    study.ask()
+
+
+def seen(path: Path) -> list[tuple[int, TrialState, dict[str, Any], float | None]]:
+    """By Optuna's own reader."""
+    study = optuna.load_study(
+        study_name="study", storage=JournalStorage(JournalFileBackend(str(path)))
+    )
+    return [(t.number, t.state, t.params, t.value) for t in study.trials]
+
+
+def place_of(path: Path, operation: int, which: int) -> int:
+    """The line, from 0, of the `which`-th record of an operation."""
+    records = map(json.loads, path.read_bytes().splitlines())
+    return [i for i, record in enumerate(records) if record["op_code"] == operation][which]
+
+
+def replace_line(path: Path, place: int, new: bytes) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[place] = new
+    path.write_bytes(b"".join(lines))
+
+
+class TestJournal:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        history(tmp_path / "study.journal")
+        return tmp_path / "study.journal"
+
+    def test_a_sound_journal_is_left_alone(self, path: Path) -> None:
+        before = path.read_bytes()
+        journal.mend(path)
+        assert path.read_bytes() == before
+        assert not list(path.parent.glob("*.corrupt"))
+
+    def test_a_missing_journal_is_not_made(self, tmp_path: Path) -> None:
+        journal.mend(tmp_path / "none.journal")
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("half", [b'{"op_code":8,"wor', b"\0\0\0", b"{"])
+    def test_half_a_last_line_is_kept_aside(
+        self, path: Path, half: bytes, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = seen(path)
+        whole = path.read_bytes()
+        path.write_bytes(whole + half)
+        journal.mend(path)
+        assert path.read_bytes() == whole
+        assert seen(path) == before
+        number = whole.count(b"\n") + 1
+        assert path.with_name("study.journal.corrupt").read_bytes() == b"line %d: %s\n" % (
+            number,
+            half,
+        )
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert f"damaged in line {number}:" in said
+
+    @pytest.mark.parametrize("damage", [b"\n", b"\0" * 40 + b"\n", b"{not JSON\n", b"[]\n"])
+    @pytest.mark.parametrize("operation", [SET_PARAM, SET_ATTRIBUTE])
+    def test_a_lost_value_costs_that_value_alone(
+        self, path: Path, operation: int, damage: bytes
+    ) -> None:
+        before = seen(path)
+        replace_line(path, place_of(path, operation, 1), damage)
+        journal.mend(path)
+        after = seen(path)
+        assert after[0] == before[0]
+        assert after[2:] == before[2:]
+        assert (after[1] == before[1]) == (operation == SET_ATTRIBUTE)
+        assert after[1][3] == before[1][3]
+
+    @pytest.mark.parametrize("which", range(6))
+    @pytest.mark.parametrize(
+        "damaged",
+        [
+            lambda line: line[:-20] + b"\n",
+            lambda line: line.replace(b'"worker_id"', b'"work\0r_id"'),
+            lambda line: b"\0" * len(line) + b"\n",
+        ],
+        ids=["cut", "one byte", "zeros"],
+    )
+    def test_a_lost_trial_does_not_shift_the_others(
+        self, path: Path, which: int, damaged: Callable[[bytes], bytes]
+    ) -> None:
+        before = seen(path)
+        place = place_of(path, CREATE_TRIAL, which)
+        replace_line(path, place, damaged(path.read_bytes().splitlines(keepends=True)[place]))
+        journal.mend(path)
+        after = seen(path)
+        assert after[:which] == before[:which]
+        assert after[which + 1 :] == before[which + 1 :]
+        if before[which][1] != TrialState.WAITING:
+            assert after[which] == before[which]
+
+    def test_a_record_behind_half_of_another_is_read(self, path: Path) -> None:
+        before = seen(path)
+        place = place_of(path, SET_STATE, 3)
+        line = path.read_bytes().splitlines(keepends=True)[place]
+        replace_line(path, place, b'{"op_code":4,"worker_id":"killed' + line)
+        journal.mend(path)
+        assert seen(path) == before
+
+    def test_all_trials_of_another_study_are_left_as_they_were(self, path: Path) -> None:
+        other = optuna.create_study(
+            storage=JournalStorage(journal.WholeLines(path)), study_name="other"
+        )
+        other.enqueue_trial({"x": 0.5})
+        trial = other.ask()
+        other.tell(trial, trial.suggest_float("x", 0, 1))
+        before = seen(path)
+        replace_line(path, place_of(path, CREATE_TRIAL, 2), b'{"op_code":4,"study_id":0,\n')
+        journal.mend(path)
+        assert seen(path) == before
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        assert optuna.load_study(study_name="other", storage=storage).best_value == 0.5
+
+    def test_a_lost_study_is_an_error_that_says_what_to_do(self, path: Path) -> None:
+        text = path.read_bytes()
+        replace_line(path, 0, b"\0\0\n")
+        damaged = path.read_bytes()
+        with pytest.raises(StudyError, match="is damaged. Bring it back from a copy, or move it"):
+            journal.mend(path)
+        assert path.read_bytes() == damaged
+        path.write_bytes(text[1:])
+        with pytest.raises(StudyError, match="is damaged"):
+            journal.mend(path)
+
+    def test_where_it_cannot_be_known_whose_trial_was_lost_nothing_is_guessed(
+        self, path: Path
+    ) -> None:
+        places = place_of(path, CREATE_TRIAL, 1), place_of(path, SET_STUDY, 0)
+        for place in places:
+            replace_line(path, place, b"\0\n")
+        with pytest.raises(StudyError, match="is damaged"):
+            journal.mend(path)
+
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(data=st.data())
+    def test_whatever_is_overwritten_it_is_mended_for_good_or_refused(
+        self, path: Path, tmp_path: Path, data: st.DataObject
+    ) -> None:
+        text = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 3))):
+            start = data.draw(st.integers(0, len(text) - 1))
+            new = data.draw(st.binary(min_size=1, max_size=30) | st.sampled_from(b'019,:{}"\n'))
+            new = new if isinstance(new, bytes) else bytes([new])
+            text[start : start + len(new)] = new
+        broken = tmp_path / "broken.journal"
+        broken.write_bytes(text)
+        try:
+            journal.mend(broken)
+        except StudyError:
+            assert broken.read_bytes() == text
+            return
+        mended = broken.read_bytes()
+        journal.mend(broken)
+        assert broken.read_bytes() == mended
+        with storage.opened(None, broken) as opened:
+            opened.get_all_studies()
+
+    def test_nothing_stays_of_a_write_that_failed(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = path.read_bytes()
+        backend = journal.WholeLines(path)
+
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+            patch.setattr(os, "fsync", full)
+            Patient(JournalStorage(backend), "there").set_study_user_attr(0, "a", "b" * 100_000)
+        assert path.read_bytes() == before
+
+    def test_the_next_write_cuts_half_a_line_of_a_killed_process(self, path: Path) -> None:
+        with storage.opened(None, path) as opened:
+            before = path.read_bytes()
+            path.write_bytes(before + b'{"op_code":8,"worker_id":"killed in the mid')
+            opened.set_study_user_attr(0, "after", "the kill")
+            assert opened.get_study_user_attrs(0)["after"] == "the kill"
+        assert seen(path)
+        assert path.read_bytes().startswith(before + b'{"op_code":2,')
+
+    def test_a_damaged_line_that_nobody_mended_is_an_error_in_one_line(self, path: Path) -> None:
+        with storage.opened(None, path) as opened:
+            path.write_bytes(path.read_bytes() + b"{}{\n{}\n")
+            with pytest.raises(StudyError, match="was damaged while it was used"):
+                opened.get_all_studies()
+        with pytest.raises(StudyError, match="is damaged"), storage.opened(None, path):
+            pass
