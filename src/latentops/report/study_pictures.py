@@ -354,8 +354,8 @@ def _fill(
     if np.linalg.matrix_rank((at - at.mean(axis=0)) / spread, tol=1e-6) < 2:
         return
     axes.tricontourf(
-        Triangulation(at[:, 0], at[:, 1]), mean["score"].clip(low, high),
-        levels=np.linspace(low, high, _LEVELS),
+        Triangulation(at[:, 0], at[:, 1]), mean["score"], levels=np.linspace(low, high, _LEVELS),
+        vmin=low, vmax=high, extend="min",
     )  # fmt: skip
 
 
