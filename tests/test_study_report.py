@@ -341,7 +341,7 @@ class TestPage:
             ({BETA: 20.0}, "objective.beta 20 lies at its upper bound"),
             ({BETA: 0.052}, "objective.beta 0.052 lies at its lower bound"),
             ({LATENT: 128}, "model.latent 128 lies at its upper bound"),
-            ({BETA: 1.0, LATENT: 32}, None),
+            ({BETA: 0.3, LATENT: 32}, None),
             ({"model.hidden": [256]}, None),
         ],
     )
