@@ -15,10 +15,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from latentops.data.batches import Examples
 from latentops.elbo import Terms
 from latentops.errors import RanksError, SettingsError
+
+_LARGE = 1_000_000  # values of one gradient
 
 T = TypeVar("T")
 
@@ -114,14 +117,15 @@ class ManyRanks(Ranks):
         return Terms(rate_BZ=all_of[:, :-1], distortion_B=all_of[:, -1])
 
     def add_gradients(self, network: nn.Module) -> None:
+        """Small ones in one message, for each costs its own time; large ones are not copied."""
+        gradients = [each.grad for each in network.parameters() if each.grad is not None]
+        large = [gradient for gradient in gradients if gradient.numel() >= _LARGE]
+        small = [gradient for gradient in gradients if gradient.numel() < _LARGE]
+        joined = parameters_to_vector(small)
         with _one_line_where_a_rank_is_lost():
-            sums = [
-                dist.all_reduce(parameter.grad, async_op=True)
-                for parameter in network.parameters()
-                if parameter.grad is not None
-            ]
-            for each in sums:
-                each.wait()
+            for sent in [dist.all_reduce(each, async_op=True) for each in (joined, *large)]:
+                sent.wait()
+        vector_to_parameters(joined, small)
 
     def sum(self, values: Tensor) -> Tensor:
         total = values.clone()
