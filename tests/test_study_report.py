@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import study_samples as samples
+import yaml
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.contour import ContourSet
@@ -25,6 +26,7 @@ from latentops.metrics.rate_distortion import front
 from latentops.report import canvas, html, markdown, study_page, study_pictures
 from latentops.report.document import Document, Lead, Picture, Table, Warned
 
+ROOT = Path(__file__).resolve().parents[1]
 PLANE = ["rate_nats", "distortion_nats"]
 NOTHING = pd.DataFrame({"setting": [], "importance": []})
 
@@ -296,6 +298,20 @@ class TestPage:
         assert len(drawn) == 40
         assert drawn[drawn["state"] != "failed"][PLANE].notna().all(axis=None)
 
+    def test_dvc_finds_what_it_is_told_to_plot(self, tmp_path: Path) -> None:
+        trials = samples.trials(20)
+        told, curves = best(trials, samples.chosen(trials)), samples.curves(trials)
+        study_page.write(told, trials, samples.importance(), curves, SEARCH, None, tmp_path)
+        curves.to_csv(tmp_path / "curves.csv")
+        samples.importance().to_csv(tmp_path / "importance.csv")
+        pipeline = yaml.safe_load((ROOT / "tune/dvc.yaml").read_text())
+        for plot in pipeline["plots"]:
+            if isinstance(plot, str):
+                assert (tmp_path / plot).is_dir()
+                continue
+            for name, told_of in plot.items():
+                assert {told_of["x"], told_of["y"]} <= set(pd.read_csv(tmp_path / name))
+
     def test_the_choice_stands_beside_what_was_there_before(self) -> None:
         trials = samples.trials(12, pruned=0)
         row = trials.iloc[0]
@@ -315,7 +331,7 @@ class TestPage:
         assert space.rows == (
             (BETA, "0.05 to 20, log scale", ""),
             (LATENT, "4 to 128, log scale", ""),
-            ("model.hidden", "one of 256; none", f"{LATENT} is 8 or 16"),
+            ("model.hidden", "one of [256], null", f"{LATENT} is 8 or 16"),
         )
 
     def test_the_best_ten_are_listed_and_the_chosen_wherever_it_stands(self) -> None:

@@ -4,6 +4,7 @@ Everything on it was measured on the validation split: tuning does not touch the
 """
 
 import collections
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from latentops.report.document import (
     Text,
     Warned,
 )
-from latentops.report.glossary import metric, plain_text, value_text
+from latentops.report.glossary import metric, value_text
 
 PICTURES = "pictures"  # a folder beside the page
 MOST_TRIALS = 10
@@ -145,15 +146,16 @@ def _opening(
     compare: Mapping[str, Any] | None,
     search: Mapping[str, Any],
 ) -> Iterator[Block]:
-    chosen = ", ".join(f"{name} {plain_text(value)}" for name, value in best["settings"].items())
+    chosen = ", ".join(f"{name} {_setting(value)}" for name, value in best["settings"].items())
     yield Lead("Which settings did the study choose?", chosen, _why(best))
     if compare and (compare["study"], compare["trial"]) == (best["study"], best["trial"]):
         yield comparison(compare)
     else:
         yield Text(
-            "Whether these settings are better than those of params.yaml, or were lucky with their "
-            "seed, one trial cannot tell: `latentops tune compare` trains both with 5 seeds."
+            "Whether these settings are better than the former ones, or were lucky with their "
+            "seed, one trial cannot tell. This trains both with 5 seeds:"
         )
+        yield Command("latentops tune compare")
     for warning in warnings(best, trials, search):
         yield Warned(warning)
 
@@ -197,7 +199,7 @@ def warnings(
     for name, value in best["settings"].items():
         if bound := _bound_at(value, search["space"].get(name, {})):
             yield (
-                f"{name} {plain_text(value)} lies at its {bound} bound: beyond it may be better "
+                f"{name} {_setting(value)} lies at its {bound} bound: beyond it may be better "
                 f"still. Widen tune.space in params.yaml and run `make tune` again."
             )
     if 2 * best["failed"] > len(trials):
@@ -237,7 +239,7 @@ def _kind(error: str) -> str:
 
 def _choice(best: Mapping[str, Any]) -> Section:
     rows = tuple(
-        (name, plain_text(best["default"].get(name)), plain_text(value))
+        (name, _setting(best["default"].get(name)), _setting(value))
         for name, value in best["settings"].items()
     )
     settings = Table(("Setting", "Before", "Chosen"), rows, frozenset({1, 2}))
@@ -256,13 +258,13 @@ def _choice(best: Mapping[str, Any]) -> Section:
 
 
 def _searched(best: Mapping[str, Any], search: Mapping[str, Any]) -> Section:
-    space = Table(
-        ("Setting", "Values", "Only where"),
-        tuple(
-            (name, _values(dimension), _condition(dimension.get("when") or {}))
-            for name, dimension in search["space"].items()
-        ),
+    space = tuple(
+        (name, _values(dimension), _condition(dimension.get("when") or {}))
+        for name, dimension in search["space"].items()
     )
+    header = ("Setting", "Values", "Only where")
+    width = 3 if any(condition for _, _, condition in space) else 2
+    table = Table(header[:width], tuple(row[:width] for row in space))
     mode = _MODES[best["mode"]]
     if best.get("rate_budget_nats") is not None:
         mode = f"{mode} ({value_text(best['rate_budget_nats'], 'nats')} nats)"
@@ -276,21 +278,21 @@ def _searched(best: Mapping[str, Any], search: Mapping[str, Any]) -> Section:
         ("Pruner", _PRUNERS.get(search["pruner"], search["pruner"])),
         ("Held fixed", f"{len(best['fixed'])} other settings, in tune/best.json"),
     )
-    return Section("What was searched", (space, Points(lines)))
+    return Section("What was searched", (table, Points(lines)))
 
 
 def _values(dimension: Mapping[str, Any]) -> str:
     """0.1 to 10, log scale; or one of 1, 2, none."""
     if dimension.get("choices") is not None:
-        return f"one of {'; '.join(plain_text(choice) for choice in dimension['choices'])}"
-    text = f"{plain_text(dimension['low'])} to {plain_text(dimension['high'])}"
-    step = f", in steps of {plain_text(dimension['step'])}" if dimension.get("step") else ""
+        return f"one of {', '.join(_setting(choice) for choice in dimension['choices'])}"
+    text = f"{_setting(dimension['low'])} to {_setting(dimension['high'])}"
+    step = f", in steps of {_setting(dimension['step'])}" if dimension.get("step") else ""
     return f"{text}{step}{', log scale' if dimension.get('log') else ''}"
 
 
 def _condition(when: Mapping[str, Any]) -> str:
     return " and ".join(
-        f"{name} is {' or '.join(plain_text(value) for value in values)}"
+        f"{name} is {' or '.join(_setting(value) for value in values)}"
         for name, values in when.items()
     )
 
@@ -320,12 +322,17 @@ def _what_matters(importance: pd.DataFrame, pictures: Mapping[str, bytes]) -> Se
 
 
 def _trials(best: Mapping[str, Any], trials: pd.DataFrame) -> Section:
-    minutes = trials["seconds"].sum() / 60
-    told = f"{study_pictures.counted(trials)}; {value_text(minutes, 's')} minutes of training."
+    told = f"{study_pictures.counted(trials)}. {_duration(trials['seconds'].sum())}"
     blocks: list[Block] = [Text(told)]
     if (trials["state"] == "failed").any():
         blocks.append(Text(f"The commonest error: {commonest(trials)}"))
     return Section("Trials", (*blocks, _top(best, trials)))
+
+
+def _duration(seconds: float) -> str:
+    """Of the complete trials, for the others tell none."""
+    size, unit = (60, "minutes") if seconds >= 120 else (1, "seconds")
+    return f"Training those that completed took {value_text(seconds / size, 's')} {unit}."
 
 
 def _top(best: Mapping[str, Any], trials: pd.DataFrame) -> Table:
@@ -343,7 +350,7 @@ def _top(best: Mapping[str, Any], trials: pd.DataFrame) -> Table:
         rows=tuple(
             (
                 str(row["trial"]),
-                *(_setting(row.get(name)) for name in settings),
+                *(_cell(row.get(name)) for name in settings),
                 *(_score(row[name], name) for name in scores),
             )
             for row in shown.to_dict("records")
@@ -367,6 +374,18 @@ def _score(value: Any, name: str) -> str:
     return "" if pd.isna(value) else value_text(value, _unit(name))
 
 
+def _cell(held: Any) -> str:
+    """Of the table of trials; empty where the setting did not apply."""
+    return "" if held is None or pd.isna(held) else _setting(held)
+
+
 def _setting(value: Any) -> str:
-    """Empty where the setting did not apply."""
-    return "" if value is None or value != value else plain_text(value)
+    """As params.yaml writes it, but for the digits of numbers."""
+    match value:
+        case str():
+            return value
+        case list() | tuple():
+            return f"[{', '.join(map(_setting, value))}]"
+        case None | bool():
+            return json.dumps(value)
+    return value_text(value, "")
