@@ -77,11 +77,12 @@ def test_other_tensors_on_the_same_processor_fail_whatever_the_scores() -> None:
 
 
 GPU = {"cpu": "cuda: NVIDIA H100", "torch": "2.13.0"}
+RANKS = {"cpu": "a processor, threads 1, ranks 2", "torch": "2.13.0"}
 
 
 @pytest.mark.parametrize(
     ("made_on", "elbo_percent", "accuracy", "units"),
-    [(ELSEWHERE, 0.1, 0.01, 1), (NEWER, 2.0, 0.03, 4), (GPU, 2.0, 0.03, 4)],
+    [(ELSEWHERE, 0.1, 0.01, 1), (NEWER, 2.0, 0.03, 4), (GPU, 2.0, 0.03, 4), (RANKS, 2.0, 0.03, 4)],
 )
 def test_elsewhere_scores_may_differ_by_the_tolerance(
     made_on: dict[str, str], elbo_percent: float, accuracy: float, units: int

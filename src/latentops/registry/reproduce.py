@@ -53,7 +53,8 @@ ROUNDED = {
     "accuracy": Tolerance(absolute=0.01),
     "active_units": Tolerance(absolute=1),
 }
-# A GPU draws other noise than a processor, and another torch may: as with another seed.
+# A GPU draws other noise than a processor, several ranks than one process, and another torch may:
+# as with another seed.
 REDRAWN = {
     "elbo_nats": Tolerance(relative=0.02),
     "accuracy": Tolerance(absolute=0.03),
@@ -165,10 +166,17 @@ def _expected(tags: Mapping[str, str], made: Made) -> dict[str, Tolerance] | Non
     cpu = tags.get("cpu", _CUDA)
     if tags.get("torch") != made.torch or cpu.startswith(_CUDA) or made.cpu.startswith(_CUDA):
         return REDRAWN
-    return None if cpu == made.cpu else ROUNDED
+    if cpu == made.cpu:
+        return None
+    return ROUNDED if _ranks(cpu) == _ranks(made.cpu) else REDRAWN
 
 
 _CUDA = "cuda"  # where the order of sums is not fixed either
+
+
+def _ranks(cpu: str) -> str:
+    """How many processes trained together, as stage train notes it; empty for one."""
+    return cpu.partition(", ranks ")[2]
 
 
 def _differences(
