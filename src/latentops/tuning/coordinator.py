@@ -119,7 +119,7 @@ class Workers:
 @contextmanager
 def workers(name: str, count: int) -> Iterator[Workers]:
     """So many processes beside this one, which end when the body does."""
-    command = [sys.executable, "-m", "latentops.tuning.worker", name]
+    command = [sys.executable, "-m", "latentops.tuning.worker", name, str(os.getpid())]
     started = Workers(command, max(0, count - 1), threads_of_each(count))
     try:
         yield started

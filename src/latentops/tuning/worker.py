@@ -58,7 +58,8 @@ def tried(study: Study, trial: Trial, attempt: Attempt, private: bool = False) -
         try:
             _attempted(study, trial, attempt)
         except KeyboardInterrupt:
-            trial.set_user_attr(studies.INTERRUPTED, True)
+            with suppress(UpdateFinishedTrialError):  # it ended in the moment of the Ctrl-C
+                trial.set_user_attr(studies.INTERRUPTED, True)
             raise
         except (UpdateFinishedTrialError, _TakenError):
             print(
@@ -75,7 +76,7 @@ class _TakenError(Exception):
 def _attempted(study: Study, trial: Trial, attempt: Attempt) -> None:
     given = trial.user_attrs.get(studies.CHOICE)
     choice = given or space.suggest(trial, study.settings, study.sections)
-    watched = _Watched(study, trial, prunes=given is None or trial.params != {})
+    watched = _Watched(study, trial, prunes=given is None)
     try:
         found = attempt(choice, watched.report)
     except Pruned:
@@ -123,12 +124,11 @@ def _tell(study: Study, trial: Trial, state: TrialState, values: Any = None) -> 
         raise _TakenError from error
 
 
-def die_with_parent() -> None:
+def die_with(parent_pid: int) -> None:
     """End at once when the process that started this one is gone, however it went."""
-    parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent_pid:
             time.sleep(1.0)
         os._exit(1)
 
@@ -157,4 +157,4 @@ def main(address: str | None = None, name: str | None = None) -> None:
 if __name__ == "__main__":
     die_with_parent()
     with exit_on_known_error(), suppress(KeyboardInterrupt):
-        main(os.environ.get(prepared.STORAGE), sys.argv[1])
+        main(os.environ.get(prepared.STORAGE) or None, sys.argv[1])
