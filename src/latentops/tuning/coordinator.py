@@ -98,10 +98,9 @@ class Workers:
                 self._running[index] = self._started()
                 self._starts[index] += 1
 
-    def end(self) -> None:
-        """As Ctrl-C does: what they work on counts as no attempt."""
+    def end(self, by: signal.Signals) -> None:
         for process in filter(None, self._running):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(by)
         for process in filter(None, self._running):
             try:
                 process.wait(_SECONDS_TO_END)
@@ -117,14 +116,16 @@ class Workers:
 
 
 @contextmanager
-def workers(name: str, count: int) -> Iterator[Workers]:
-    """So many processes beside this one, which end when the body does."""
-    command = [sys.executable, "-m", "latentops.tuning.worker", name, str(os.getpid())]
+def workers(name: str, count: int, module: str = "latentops.tuning.worker") -> Iterator[Workers]:
+    """So many processes with this one, each runs `module`; they end when the body does."""
+    command = [sys.executable, "-m", module, name, str(os.getpid())]
     started = Workers(command, max(0, count - 1), threads_of_each(count))
     try:
         yield started
-    finally:
-        started.end()
+    except BaseException:
+        started.end(signal.SIGINT)  # as Ctrl-C does: what they work on counts as no attempt
+        raise
+    started.end(signal.SIGTERM)
 
 
 def threads_of_each(count: int) -> int:

@@ -155,6 +155,7 @@ def main(address: str | None = None, name: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    _, of_study, parent_pid = sys.argv
+    die_with(int(parent_pid))
     with exit_on_known_error(), suppress(KeyboardInterrupt):
-        main(os.environ.get(prepared.STORAGE) or None, sys.argv[1])
+        main(os.environ.get(prepared.STORAGE) or None, of_study)
