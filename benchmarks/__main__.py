@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import pipeline, registry, step
+from benchmarks import pipeline, registry, step, tuning
 
 RECIPE = "intents"
 
@@ -26,6 +26,7 @@ def main() -> None:
         whole = pipeline.measure(project, RECIPE)
         print_pipeline(whole)
         print_registry(registry.measure(project))
+    tuning.report()
 
 
 def print_pipeline(whole: pipeline.Result) -> None:

@@ -24,7 +24,7 @@ def measure(project: Path) -> dict[str, float]:
     """The median over rounds, each with a registered model of its own."""
     _commit(project)
     rounds = []
-    with _inside(project):
+    with inside(project):
         weights = artifacts.read_tensors(artifacts.WEIGHTS)
         register("warm-up", candidate.read())
         for number in range(ROUNDS):
@@ -70,7 +70,7 @@ def _commit(project: Path) -> None:
 
 
 @contextmanager
-def _inside(project: Path) -> Iterator[None]:
+def inside(project: Path) -> Iterator[None]:
     """The project's own store, whatever the caller's environment says."""
     here, before = Path.cwd(), dict(os.environ)
     os.chdir(project)
