@@ -12,7 +12,6 @@ from typing import Any
 import click
 import numpy as np
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 from tiny_model import write_project, write_scores
 
@@ -20,11 +19,10 @@ from latentops import artifacts, config, inference, service
 from latentops.artifacts import Spec, Vocabulary
 from latentops.cli import models
 from latentops.cli.main import cli
-from latentops.errors import ArtifactError, IntegrityError, SettingsError, StoreError, StudyError
+from latentops.errors import ArtifactError, IntegrityError, SettingsError, StoreError
 from latentops.inference import Predictor
 from latentops.registry import candidate
 from latentops.registry.register import register
-from latentops.stages import tune as stage
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = """\
@@ -36,7 +34,6 @@ model:
 objective:
   beta: 1.0                   # weight of the rate
 train: {batch_size: 20}
-tune: {trials: 3, beta: [2.0, 9.0], latent: [3, 5], epochs: 1}
 registry: {name: tiny}
 """
 
@@ -170,68 +167,6 @@ class TestDataList:
         head, *rows = run("data", "list").output.splitlines()
         start = head.index("licence")
         assert all(row[start - 1] == " " != row[start] for row in rows)
-
-
-class TestTune:
-    def test_show_and_apply_after_a_study(self, project: Path) -> None:
-        stage.main()
-        shown = run("tune", "show").output.splitlines()
-        assert shown[0].startswith("study ")
-        assert shown[0].split(": ")[0].endswith(" of digits")
-        trials = json.loads(run("tune", "show", "--json").output)
-        assert [trial["state"] for trial in trials] == ["complete"] * 3
-        assert sorted(trials, key=lambda trial: -trial["score"]) == trials
-
-        applied = run("tune", "apply").output.splitlines()
-        settings = yaml.safe_load(config.PARAMS.read_text())
-        assert settings["objective"]["beta"] == trials[0]["objective.beta"]
-        assert settings["model"]["latent"] == trials[0]["model.latent"]
-        assert applied[:2] == ["--- params.yaml before", "+++ params.yaml after"]
-        assert "-  beta: 1.0                   # weight of the rate" in applied
-        assert applied[-1] == "Now `dvc repro` trains with it."
-        assert "# of z\n" in config.PARAMS.read_text()
-        assert run("tune", "apply").output == "params.yaml holds this choice already.\n"
-
-        last = trials[-1]
-        run("tune", "apply", "--trial", str(last["trial"]))
-        assert yaml.safe_load(config.PARAMS.read_text())["model"]["latent"] == last["model.latent"]
-
-    @pytest.mark.parametrize("command", ["show", "apply"])
-    def test_without_a_study_it_says_how_to_make_one(self, project: Path, command: str) -> None:
-        error = error_of("tune", command)
-        assert isinstance(error, ArtifactError)
-        assert "tune/best.json is missing" in str(error)
-        assert "dvc repro tune/dvc.yaml:tune" in str(error)
-
-    @pytest.mark.parametrize(
-        ("old", "new", "said"),
-        [
-            ("source: digits", "source: mnist", "data.source was digits, is mnist"),
-            ("hidden: [8]", "hidden: [9]", r"model.hidden was [8], is [9]"),
-            ("batch_size: 20", "batch_size: 10", "train.batch_size was 20, is 10"),
-        ],
-    )
-    def test_a_study_of_something_else_is_refused(
-        self, project: Path, old: str, new: str, said: str
-    ) -> None:
-        stage.main()
-        config.PARAMS.write_text(PARAMS.replace(old, new))
-        error = error_of("tune", "apply")
-        assert isinstance(error, StudyError)
-        assert said in str(error)
-        assert config.PARAMS.read_text() == PARAMS.replace(old, new)
-
-    def test_a_study_of_other_rows_is_refused(self, project: Path) -> None:
-        stage.main()
-        artifacts.write_json(Vocabulary(documents=1), artifacts.VOCABULARY)
-        assert "the prepared data has changed" in str(error_of("tune", "apply"))
-
-    def test_a_misspelt_setting_is_named_first(self, project: Path) -> None:
-        stage.main()
-        config.PARAMS.write_text(PARAMS.replace("batch_size", "batchsize"))
-        error = error_of("tune", "apply")
-        assert isinstance(error, SettingsError)
-        assert "Did you mean 'batch_size'?" in str(error)
 
 
 @pytest.fixture

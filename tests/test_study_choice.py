@@ -1,10 +1,13 @@
-"""What a study chose: the pick, tune/best.json, params.yaml edited in place."""
+"""What a study chose: the pick, tune/best.json, params.yaml edited in place, and if it helped."""
 
 import dataclasses
 import itertools
 import json
 import math
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +15,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.datasets import load_digits
 
-from latentops import artifacts
-from latentops.errors import SettingsError, StudyError
+from latentops import artifacts, config
+from latentops.artifacts import Spec, Vocabulary
+from latentops.cli.main import cli
+from latentops.errors import NumericalError, SettingsError, StudyError
+from latentops.stages import tune as stage
+from latentops.store import connect
 from latentops.tuning import cells, choice, compare, picks
 from latentops.tuning.identity import Experiment
 from latentops.tuning.outcome import Outcome
 from latentops.tuning.settings import Settings
+from latentops.tuning.trial import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -562,3 +572,272 @@ class TestCompare:
         artifacts.write_json(found, tmp_path / "compare.json")
         assert artifacts.read_schema(compare.Comparison, tmp_path / "compare.json") == found
         assert all(math.isfinite(score) for score in compare.scores(found).values())
+
+
+PARAMS = """\
+data: {source: digits}
+model:
+  kind: mlp
+  latent: 2                   # of z
+  hidden: [8]
+  decoder_hidden: [8]         # widths
+objective:
+  beta: 1.0                   # weight of the rate
+train: {batch_size: 20, epochs: 2}
+tune:
+  mode: pareto
+  trials: 4
+  sampler: random
+  epochs: 1
+  rate_nats: 1000
+  space:
+    objective.beta: {low: 2.0, high: 9.0, log: true}
+    model.latent: {low: 3, high: 5}
+    model.decoder_hidden: {choices: [[], [4, 8], [16]]}
+registry: {name: tiny}
+"""
+
+
+def run(*arguments: str) -> str:
+    """What a command that succeeds printed."""
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False).output
+
+
+def error_of(*arguments: str) -> BaseException:
+    found = CliRunner().invoke(cli, arguments)
+    assert found.exception is not None, found.output
+    return found.exception
+
+
+def applied() -> dict[str, Any]:
+    """The searched settings as params.yaml holds them."""
+    return held(config.PARAMS.read_text(), BETA, LATENT, HIDDEN)
+
+
+@pytest.fixture
+def project(mlflow_store: Path) -> Path:
+    """Some handwritten digits, prepared, and settings beside them; it is the working directory."""
+    digits = load_digits()
+    config.PARAMS.write_text(PARAMS)
+    Path("dvc.yaml").write_text("stages: {}\n")
+    spec = Spec(
+        source="digits", kind="image", shape=(1, 8, 8), levels=17, classes=tuple("0123456789")
+    )
+    artifacts.write_json(spec, artifacts.SPEC)
+    artifacts.write_json(Vocabulary(), artifacts.VOCABULARY)
+    for split, rows in {"train": slice(0, 100), "valid": slice(100, 160)}.items():
+        x = digits.images[rows, None].astype(np.uint8)
+        arrays = {"x": x, "y": digits.target[rows], "in_scope": np.ones(len(x), bool)}
+        artifacts.write_tensors(arrays, artifacts.tensors_path(split))  # type: ignore[arg-type]
+    return mlflow_store
+
+
+@pytest.fixture
+def studied(project: Path) -> choice.Best:
+    stage.main()
+    return artifacts.read_schema(choice.Best, artifacts.STUDY_BEST)
+
+
+class TestShow:
+    def test_trials_best_first_the_choice_and_what_apply_would_write(
+        self, studied: choice.Best
+    ) -> None:
+        shown = run("tune", "show").splitlines()
+        assert shown[0] == (
+            f"study {studied.study} of digits, mode pareto: 4 complete, 0 pruned, 0 failed; "
+            "score: elbo"
+        )
+        trials = [line for line in shown if "complete" in line][1:]
+        assert len(trials) == 4
+        assert trials[0].endswith("chosen")
+        assert f"choice: trial {studied.trial}, by pick best" in shown
+        before = run("tune", "apply")
+        assert before.splitlines()[:-1] == shown[-len(before.splitlines()) + 1 :]
+        assert run("tune", "show").splitlines()[-1] == "params.yaml holds this choice already."
+
+    def test_as_json(self, studied: choice.Best) -> None:
+        shown = json.loads(run("tune", "show", "--json"))
+        assert (shown["study"], shown["mode"], shown["trials"]) == (studied.study, "pareto", 4)
+        assert shown["settings"] == studied.settings
+        scores = [trial["score"] for trial in shown["table"]]
+        assert scores == sorted(scores, reverse=True)
+        assert shown["table"][0][HIDDEN] == studied.settings[HIDDEN]
+        assert shown["apply"].startswith("`latentops tune apply` would write:\n--- params.yaml")
+
+    def test_a_study_of_something_else_is_shown_all_the_same(self, studied: choice.Best) -> None:
+        config.PARAMS.write_text(PARAMS.replace("batch_size: 20", "batch_size: 10"))
+        assert "train.batch_size was 20, is 10" in run("tune", "show").splitlines()[-1]
+
+
+class TestApply:
+    def test_the_choice_is_written_and_comments_kept(self, studied: choice.Best) -> None:
+        told = run("tune", "apply").splitlines()
+        assert applied() == studied.settings
+        assert told[:2] == ["--- params.yaml before", "+++ params.yaml after"]
+        assert "-  beta: 1.0                   # weight of the rate" in told
+        assert told[-1] == "Now `dvc repro` trains with it."
+        assert len(config.PARAMS.read_text().splitlines()) == len(PARAMS.splitlines())
+        assert "# of z\n" in config.PARAMS.read_text()
+        assert run("tune", "apply") == "params.yaml holds this choice already.\n"
+
+    def test_another_trial_or_pick(self, studied: choice.Best) -> None:
+        trials = artifacts.read_table(artifacts.STUDY_TRIALS)
+        for row in trials.to_dict("records"):
+            run("tune", "apply", "--trial", str(row["trial"]))
+            assert applied()[LATENT] == row[LATENT]
+            assert applied()[HIDDEN] == json.loads(row[HIDDEN])
+        for pick, number in {
+            "best": picks.best(trials),
+            "knee": picks.knee(trials),
+            "budget": picks.within(trials, 1000),
+        }.items():
+            run("tune", "apply", "--pick", pick)
+            assert applied() == choice.pick(studied, trials, number)
+
+    def test_both_at_once_and_unknown_picks_are_wrong_usage(self, studied: choice.Best) -> None:
+        both = CliRunner().invoke(cli, ["tune", "apply", "--trial", "0", "--pick", "knee"])
+        assert (both.exit_code, "leave one out" in both.output) == (2, True)
+        assert CliRunner().invoke(cli, ["tune", "apply", "--pick", "worst"]).exit_code == 2
+        assert "has no trial 99" in str(error_of("tune", "apply", "--trial", "99"))
+        assert config.PARAMS.read_text() == PARAMS
+
+    @pytest.mark.parametrize("command", ["show", "apply", "compare"])
+    def test_without_a_study_it_says_how_to_make_one(self, project: Path, command: str) -> None:
+        error = error_of("tune", command)
+        assert isinstance(error, StudyError)
+        assert str(error) == (
+            "There is no study yet: tune/best.json is missing. `make tune` runs one."
+        )
+
+    @pytest.mark.parametrize("command", ["apply", "compare"])
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ("source: digits", "source: mnist", "data.source was digits, is mnist"),
+            ("hidden: [8]\n  dec", "hidden: [9]\n  dec", r"model.hidden was [8], is [9]"),
+            ("batch_size: 20", "batch_size: 10", "train.batch_size was 20, is 10"),
+        ],
+    )
+    def test_a_study_of_something_else_is_refused(
+        self, studied: choice.Best, old: str, new: str, said: str, command: str
+    ) -> None:
+        other = PARAMS.replace(old, new)
+        config.PARAMS.write_text(other)
+        error = error_of("tune", command)
+        assert isinstance(error, StudyError)
+        assert said in str(error)
+        assert config.PARAMS.read_text() == other
+
+    def test_a_study_of_other_rows_is_refused(self, studied: choice.Best) -> None:
+        artifacts.write_json(Vocabulary(documents=1), artifacts.VOCABULARY)
+        assert "the prepared data has changed" in str(error_of("tune", "apply"))
+
+    def test_a_misspelt_setting_is_named_first(self, studied: choice.Best) -> None:
+        config.PARAMS.write_text(PARAMS.replace("batch_size", "batchsize"))
+        error = error_of("tune", "apply")
+        assert isinstance(error, SettingsError)
+        assert "Did you mean 'batch_size'?" in str(error)
+
+
+KILLED = """
+import os, signal
+from latentops.cli.main import cli
+from latentops.tuning.trial import Trainer
+
+train, left = Trainer.__call__, 3
+
+def until_killed(trainer, tried, report):
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    return train(trainer, tried, report)
+
+Trainer.__call__ = until_killed
+cli(["tune", "compare", "--seeds", "2"])
+"""
+
+
+class TestCompareCommand:
+    def test_it_trains_both_and_says_whether_tuning_helped(self, studied: choice.Best) -> None:
+        run("tune", "apply")  # what params.yaml held before is in the study
+        told = run("tune", "compare", "--seeds", "2").splitlines()
+        found = artifacts.read_schema(compare.Comparison, artifacts.STUDY_COMPARE)
+        assert (found.study, found.trial, found.seeds) == (studied.study, studied.trial, 2)
+        assert told[-2:] == [found.sentence, found.caveat]
+        assert [(row.arm, row.seed) for row in found.trainings] == [
+            ("chosen", 1),
+            ("default", 1),
+            ("chosen", 2),
+            ("default", 2),
+        ]
+        assert found.default == {BETA: 1.0, LATENT: 2, HIDDEN: [8]}
+        assert found.epochs == 2, "of train, not those of a trial"
+        assert len({row.elbo_nats for row in found.trainings}) == 4
+
+        client = connect().client
+        [experiment] = client.search_experiments(filter_string="name = 'digits'")
+        tagged = f"tags.study = '{studied.study}'"
+        [parent] = client.search_runs([experiment.experiment_id], tagged)
+        assert parent.data.metrics["compare_gain"] == found.gain
+        assert parent.info.status == "FINISHED"
+
+    def test_what_was_trained_before_a_kill_is_not_trained_again(
+        self, studied: choice.Best, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Then more seeds are asked for, then fewer."""
+        killed = subprocess.run([sys.executable, "-c", KILLED], capture_output=True)
+        assert killed.returncode == -signal.SIGKILL
+        train, trained = Trainer.__call__, []
+
+        def counted(trainer: Trainer, tried: Any, report: Any) -> Outcome:
+            trained.append(tried)
+            return train(trainer, tried, report)
+
+        monkeypatch.setattr(Trainer, "__call__", counted)
+        run("tune", "compare", "--seeds", "2")
+        assert len(trained) == 1
+        first = artifacts.read_schema(compare.Comparison, artifacts.STUDY_COMPARE)
+        run("tune", "compare", "--seeds", "3")
+        assert len(trained) == 3
+        more = artifacts.read_schema(compare.Comparison, artifacts.STUDY_COMPARE)
+        assert more.trainings[:4] == first.trainings
+        run("tune", "compare", "--seeds", "2")
+        assert len(trained) == 3
+        assert artifacts.read_schema(compare.Comparison, artifacts.STUDY_COMPARE) == first
+
+    def test_a_training_that_fails_is_left_out_and_said(
+        self, studied: choice.Best, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails_once(trainer: Trainer, tried: Any, report: Any) -> Outcome:
+            if tried == studied.settings | {"train.seed": 2}:
+                raise NumericalError("The loss stopped being finite at step 3.")
+            return trained(elbo_nats=-80.0 - tried["train.seed"])
+
+        monkeypatch.setattr(Trainer, "__call__", fails_once)
+        told = run("tune", "compare", "--seeds", "3")
+        assert "chosen settings, seed 2: left out, it failed: The loss stopped being" in told
+        assert "No clear difference: ELBO on validation, in nats, +0 (95 % interval" in told
+        assert "2 seeds" in told
+
+    def test_a_study_that_chose_the_default_has_nothing_to_compare(
+        self, studied: choice.Best
+    ) -> None:
+        same = studied.model_copy(update={"default": studied.settings})
+        artifacts.write_json(same, artifacts.STUDY_BEST)
+        assert "there is nothing to compare" in run("tune", "compare")
+        assert not artifacts.STUDY_COMPARE.exists()
+
+    @pytest.mark.parametrize("seeds", ["1", "0", "-3", "two"])
+    def test_an_interval_needs_two_seeds(self, project: Path, seeds: str) -> None:
+        assert CliRunner().invoke(cli, ["tune", "compare", "--seeds", seeds]).exit_code == 2
+
+    def test_two_workers_train_what_one_trains(self, project: Path) -> None:
+        stage.main()
+        run("tune", "compare", "--seeds", "2")
+        alone = artifacts.read_schema(compare.Comparison, artifacts.STUDY_COMPARE)
+        for journal in Path("mlruns/optuna").glob("*-compare-*"):
+            journal.unlink()
+        config.PARAMS.write_text(PARAMS.replace("tune:\n", "tune:\n  workers: 2\n"))
+        run("tune", "compare", "--seeds", "2")
+        assert artifacts.read_schema(compare.Comparison, artifacts.STUDY_COMPARE) == alone

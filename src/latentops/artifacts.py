@@ -51,6 +51,7 @@ STUDY_CURVES = Path("tune/curves.csv")
 STUDY_IMPORTANCE = Path("tune/importance.csv")
 STUDY_PICTURES = Path("tune/pictures")
 STUDY_REPORT = Path("tune/report.html")
+STUDY_COMPARE = Path("tune/compare.json")
 
 _WRITTEN_BY = {
     "data": "prepare",

@@ -202,6 +202,15 @@ def log_scores(run_id: str, scores: Mapping[str, float], files: Iterable[Path] =
                 store.client.log_artifact(run_id, str(path), path.parent.as_posix())
 
 
+def log_study_scores(name: str, experiment: str, scores: Mapping[str, float]) -> None:
+    """The same for the run of the study of that name."""
+    with _observing(f"the scores of study {name}"):
+        store = connect()
+        with one_line_errors(store.uri):
+            for found in _study_runs(store, store.experiment_id(experiment), name):
+                log_scores(found.info.run_id, scores)
+
+
 @contextmanager
 def _ending(opened: Run) -> Iterator[None]:
     """End the run as what happens inside does."""
@@ -267,8 +276,14 @@ def _resumed(store: Store, run_id: str | None, params: Mapping[str, str]) -> Run
     return opened
 
 
+def _study_runs(store: Store, experiment_id: str, name: str) -> list[MlflowRun]:
+    """The latest, if there is one."""
+    tagged = f"tags.`{_STUDY}` = '{name}'"
+    return list(store.client.search_runs([experiment_id], tagged, max_results=1))
+
+
 def _found_study(store: Store, experiment_id: str, name: str) -> Run | None:
-    found = store.client.search_runs([experiment_id], f"tags.`{_STUDY}` = '{name}'", max_results=1)
+    found = _study_runs(store, experiment_id, name)
     if not found:
         return None
     store.client.update_run(found[0].info.run_id, status="RUNNING")

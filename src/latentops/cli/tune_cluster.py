@@ -9,7 +9,9 @@ ADDRESS_VARIABLE = "LATENTOPS_STUDY_STORAGE"
 
 @click.command("storage")
 @click.option("--host", default="localhost", show_default=True, help="0.0.0.0: all networks.")
-@click.option("--port", type=click.IntRange(1, 65535), default=13000, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=13000, show_default=True, help="To listen at."
+)
 def storage(host: str, port: int) -> None:
     """Serve studies to workers on other machines, until Ctrl-C.
 

@@ -28,6 +28,7 @@ _LEVEL = 0.95
 
 Arm = Literal["chosen", "default"]
 Verdict = Literal["helped", "no clear difference", "made it worse"]
+Found = Outcome | str  # of a training; the text says why there is none
 ARMS: tuple[Arm, Arm] = ("chosen", "default")
 
 
@@ -97,7 +98,7 @@ def compared(
     best: Best,
     trials: pd.DataFrame,
     tune: Settings,
-    trained: Sequence[tuple[int, Outcome | str]],
+    trained: Sequence[tuple[int, Found]],
 ) -> Comparison:
     """`trained` is of `points`, in their order: the seed, and the outcome or why there is none.
 
@@ -160,7 +161,7 @@ def failures(found: Comparison) -> Iterator[str]:
             yield f"{row.arm} settings, seed {row.seed}: left out, it failed: {row.error}"
 
 
-def _table(trained: Sequence[tuple[int, Outcome | str]]) -> pd.DataFrame:
+def _table(trained: Sequence[tuple[int, Found]]) -> pd.DataFrame:
     """A row for each training, in the words of tune/trials.parquet."""
     names = [field.name for field in dataclasses.fields(Outcome)]
     rows = [
