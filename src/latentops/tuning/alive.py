@@ -25,6 +25,7 @@ from latentops.errors import StudyError
 OWNER, BEAT = "owner", "beat"  # user attributes of a trial
 SECONDS_BETWEEN_BEATS = 10.0
 SECONDS_WITHOUT_BEAT = 60.0  # after which a process elsewhere is taken for dead
+SECONDS_WITHOUT_OWNER = 5.0  # after which whoever claimed a trial was killed in that moment
 
 _SAME_START_SECONDS = 1.0
 
@@ -73,18 +74,20 @@ class Watch:
 
     def is_dead(self, trial: FrozenTrial) -> bool:
         owner = trial.user_attrs.get(OWNER)
-        if owner is not None and owner["machine"] == _machine():
+        if owner is None:
+            return self._is_still(trial, min(SECONDS_WITHOUT_OWNER, self._patience_seconds))
+        if owner["machine"] == _machine():
             return not _runs(owner)
-        return self.private or self._is_still(trial)
+        return self.private or self._is_still(trial, self._patience_seconds)
 
-    def _is_still(self, trial: FrozenTrial) -> bool:
+    def _is_still(self, trial: FrozenTrial, patience_seconds: float) -> bool:
         sign = trial.user_attrs.get(OWNER), trial.user_attrs.get(BEAT)
         now = time.monotonic()
         last, since = self._seen.get(trial.number, (None, now))
         if trial.number not in self._seen or sign != last:
             self._seen[trial.number] = sign, now
             return False
-        return now - since > self._patience_seconds
+        return now - since > patience_seconds
 
 
 def _runs(owner: Mapping[str, Any]) -> bool:

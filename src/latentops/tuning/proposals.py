@@ -19,6 +19,8 @@ from latentops.tuning import space
 from latentops.tuning.settings import Dimension, Settings
 from latentops.tuning.space import Choice, Sections
 
+SLOT = "slot"  # user attribute of a trial: its number in the study, however often it is tried
+
 
 def planned(settings: Settings, sections: Sections, numbers: Sequence[int]) -> list[Choice | None]:
     """The choices of the trials of these numbers where they do not depend on earlier ones.
@@ -49,7 +51,7 @@ def grid(settings: Settings, sections: Sections) -> list[Choice]:
 
 
 def sampler(settings: Settings) -> optuna.samplers.BaseSampler:
-    """What it proposes for a trial follows from the trial's number and the trials before it.
+    """What it proposes for a trial follows from the trial's slot and the trials before it.
 
     So a study that was stopped and taken up again, or that has several workers, does not repeat
     itself.
@@ -67,7 +69,7 @@ def pruner(settings: Settings) -> optuna.pruners.BasePruner:
 
 
 class _ByNumber(optuna.samplers.BaseSampler):
-    """A fresh sampler for each trial, seeded by its number."""
+    """A fresh sampler for each trial, seeded by its slot."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -92,12 +94,12 @@ class _ByNumber(optuna.samplers.BaseSampler):
     def _of(self, trial: FrozenTrial) -> optuna.samplers.BaseSampler:
         if trial.number != self._number:
             self._number = trial.number
-            self._sampler = _proposing(self._settings, trial.number)
+            self._sampler = _proposing(self._settings, trial.user_attrs.get(SLOT, trial.number))
         return self._sampler
 
 
-def _proposing(settings: Settings, number: int) -> optuna.samplers.BaseSampler:
-    seed = int(np.random.SeedSequence([settings.seed, number]).generate_state(1)[0])
+def _proposing(settings: Settings, slot: int) -> optuna.samplers.BaseSampler:
+    seed = int(np.random.SeedSequence([settings.seed, slot]).generate_state(1)[0])
     if settings.sampler == "tpe":
         return _tpe(seed, any(dimension.when for dimension in settings.space.values()))
     if settings.sampler == "gp":
@@ -133,12 +135,8 @@ def _along(dimension: Dimension, unit: float, integer: bool) -> Any:
         value = low + unit * (high - low)
     step = dimension.step or (1 if integer else None)
     if step is not None:
-        value = low + step * min(round((value - low) / step), _steps(low, high, step))
+        value = low + step * min(round((value - low) / step), space.steps(low, high, step))
     return round(value) if integer else min(max(value, low), high)
-
-
-def _steps(low: float, high: float, step: float) -> int:
-    return math.floor((high - low) / step * (1 + 1e-12))
 
 
 def _sobol(settings: Settings, count: int) -> np.ndarray:
@@ -178,4 +176,4 @@ def _values(dimension: Dimension, name: str, sections: Sections) -> int:
     step = dimension.step or (1 if space.is_integer(name, dimension, sections) else None)
     if low == high:
         return 1
-    return min(10_000, 1 + _steps(low, high, step)) if step else 10_000
+    return min(10_000, 1 + space.steps(low, high, step)) if step else 10_000

@@ -69,7 +69,6 @@ class Settings(Section):
     )
     score: Annotated[tuple[Score, ...], BeforeValidator(_listed)] = Field(
         ("elbo",),
-        min_length=1,
         description="of the validation split. elbo: nats, at beta 1 whatever was trained; "
         "accuracy, macro_recall: of a linear head on its latent means. Of several the mean, "
         "standardised",
@@ -115,6 +114,8 @@ class Settings(Section):
             yield f"{where} budget needs rate_nats: the most nats that the code may carry"
         if self.pick == "knee" and self.mode != "pareto":
             yield "pick knee is for mode pareto: the other modes search no front"
+        if not self.score:
+            yield "score is empty: name elbo, accuracy or macro_recall"
         if len(self.score) != len(set(self.score)):
             yield "score names one twice"
         if self.pruner != "none":

@@ -6,6 +6,7 @@ Optuna does not take as a category, are known to it by their JSON text.
 
 import difflib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -89,10 +90,23 @@ def choice(params: Mapping[str, Any], settings: Settings) -> Choice:
 def _asked(trial: Trial, name: str, dimension: Dimension, integer: bool) -> Any:
     if dimension.choices is not None:
         return trial.suggest_categorical(name, [*map(text, dimension.choices)])
-    low, high, step, log = dimension.low or 0, dimension.high or 0, dimension.step, dimension.log
+    low, high, step, log = dimension.low or 0, highest(dimension), dimension.step, dimension.log
     if integer:
         return trial.suggest_int(name, int(low), int(high), step=int(step or 1), log=log)
     return trial.suggest_float(name, low, high, step=step, log=log)
+
+
+def highest(dimension: Dimension) -> float:
+    """The upper bound, or what the last step below it reaches."""
+    low, high, step = float(dimension.low or 0), float(dimension.high or 0), dimension.step
+    if step is None:
+        return high
+    return float(f"{low + step * steps(low, high, step):.{_DIGITS_OF_STEPS}g}")
+
+
+def steps(low: float, high: float, step: float) -> int:
+    """How many fit."""
+    return math.floor((high - low) / step * (1 + 1e-12))
 
 
 def text(value: Any) -> Any:
@@ -143,11 +157,12 @@ def _check_kind(name: str, dimension: Dimension, sections: Sections) -> None:
     found = _types(name, sections)
     if not {int, float} & found or bool in found:
         raise SettingsError(f"tune.space: {name} is no number: give its choices.")
-    whole = [dimension.low, dimension.high, dimension.step or 1]
-    if int in found and (
-        dimension.type == "float" or any(value != int(value or 0) for value in whole)
-    ):
+    numbers = [dimension.low, dimension.high, dimension.step or 1]
+    whole = all(value == int(value or 0) for value in numbers)
+    if int in found and (dimension.type == "float" or not whole):
         raise SettingsError(f"tune.space: {name} is a whole number: give whole bounds, no float.")
+    if dimension.type == "int" and not whole:
+        raise SettingsError(f"tune.space: {name}: type int needs whole bounds.")
 
 
 def _types(name: str, sections: Sections) -> set[Any]:

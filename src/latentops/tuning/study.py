@@ -8,8 +8,9 @@ process died is failed and asked for again, at most twice.
 
 import collections
 import dataclasses
+import itertools
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Literal
 
 import optuna
@@ -22,13 +23,15 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from latentops.errors import StudyError
 from latentops.tuning import alive, cells, outcome, picks, proposals, space
 from latentops.tuning.outcome import HEAD_SCORES, Outcome
+from latentops.tuning.proposals import SLOT
 from latentops.tuning.settings import Settings
 from latentops.tuning.space import Choice, Sections
 
 MOST_ATTEMPTS = 3
-SLOT, ATTEMPT, RETRY_OF, CHOICE = "slot", "attempt", "retry_of", "choice"
+ATTEMPT, RETRY_OF, CHOICE = "attempt", "retry_of", "choice"
 FOUND, ERROR, INTERRUPTED, CANCELLED = "found", "error", "interrupted", "cancelled"
 ENDED = "ended"  # user attribute of the study
+_KEPT = (SLOT, CHOICE)  # when a trial is asked for again
 
 State = Literal["complete", "pruned", "failed"]
 Row = dict[str, float]
@@ -82,29 +85,21 @@ class Study:
     def plan(self, total: int, points: Sequence[Choice] | None = None) -> None:
         """Have as many slots wait as are missing to `total`, the choices of `points` in theirs."""
         self._ask_again()
-        waiting = self.trials(TrialState.WAITING)
-        missing = total - len(self.spent()) - len(waiting) - len(self.trials(TrialState.RUNNING))
-        for trial in reversed(waiting[missing:] if missing < 0 else []):
+        there = [*filter(_counts, self.trials())]  # read once: a worker may claim one meanwhile
+        missing = total - len(there)
+        for trial in _waiting(there)[missing:] if missing < 0 else []:
             self._fail(trial, CANCELLED)
-        first = 1 + max((trial.user_attrs[SLOT] for trial in self._slots()), default=-1)
-        slots = range(first, first + missing)
-        choices = (
-            [points[slot] for slot in slots]
-            if points is not None
-            else proposals.planned(self.settings, self.sections, slots)
-        )
-        for slot, choice in zip(slots, choices, strict=True):
-            self._enqueue({SLOT: slot} | ({CHOICE: choice} if choice is not None else {}))
+        taken = {trial.user_attrs.get(SLOT) for trial in there}
+        free = (slot for slot in itertools.count() if slot not in taken)
+        self._enqueue([*itertools.islice(free, max(0, missing))], points)
 
     def claim(self) -> Trial | None:
-        """A slot that nobody else has, those asked for again first; None where none waits."""
-        waiting = self.trials(TrialState.WAITING)
-        for trial in sorted(waiting, key=lambda trial: (trial.user_attrs[SLOT], trial.number)):
+        """A slot that nobody else has, the first of them; None where none waits."""
+        for trial in _waiting(self.trials(TrialState.WAITING)):
             try:
                 if self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
-                    claimed = Trial(self.optuna, trial._trial_id)
-                    claimed.set_user_attr(alive.OWNER, alive.me())
-                    return claimed
+                    self.storage.set_trial_user_attr(trial._trial_id, alive.OWNER, alive.me())
+                    return Trial(self.optuna, trial._trial_id)
             except UpdateFinishedTrialError:  # another process had it, and has finished
                 continue
         return None
@@ -139,27 +134,28 @@ class Study:
             self.optuna.set_user_attr(name, value)
         return self.optuna.user_attrs[name]
 
-    def _slots(self) -> list[FrozenTrial]:
-        return [trial for trial in self.trials() if SLOT in trial.user_attrs]
-
     def _ask_again(self) -> None:
         """For the trials that were lost with their process, in the slots that they had."""
         asked = {trial.user_attrs.get(RETRY_OF) for trial in self.trials()}
         for trial in self.trials(TrialState.FAIL):
-            if trial.number in asked or _is_spent(trial) or CANCELLED in trial.user_attrs:
+            if trial.number in asked or not _is_lost(trial):
                 continue
+            kept = {name: trial.user_attrs[name] for name in _KEPT if name in trial.user_attrs}
             attempt = trial.user_attrs.get(ATTEMPT, 1) + (INTERRUPTED not in trial.user_attrs)
-            kept = {
-                name: trial.user_attrs[name] for name in (SLOT, CHOICE) if name in trial.user_attrs
-            }
-            self._enqueue(kept | {RETRY_OF: trial.number, ATTEMPT: attempt}, trial.params)
+            self.optuna.enqueue_trial(
+                trial.system_attrs.get("fixed_params", {}) | trial.params,
+                user_attrs=kept | {RETRY_OF: trial.number, ATTEMPT: attempt},
+            )
 
-    def _enqueue(self, attributes: dict[str, Any], params: dict[str, Any] | None = None) -> None:
-        choice = attributes.get(CHOICE, {})
-        known = {
-            name: space.text(value) for name, value in choice.items() if name in self.settings.space
-        }
-        self.optuna.enqueue_trial(params or known, user_attrs=attributes)
+    def _enqueue(self, slots: Sequence[int], points: Sequence[Choice] | None) -> None:
+        if points is not None:
+            for slot in slots:
+                self.optuna.enqueue_trial({}, user_attrs={SLOT: slot, CHOICE: points[slot]})
+            return
+        planned = proposals.planned(self.settings, self.sections, slots)
+        for slot, choice in zip(slots, planned, strict=True):
+            params = {name: space.text(value) for name, value in (choice or {}).items()}
+            self.optuna.enqueue_trial(params, user_attrs={SLOT: slot})
 
     def _fail(self, trial: FrozenTrial, *marks: str) -> None:
         try:
@@ -237,6 +233,23 @@ def _is_spent(trial: FrozenTrial) -> bool:
     if trial.state == TrialState.FAIL:
         return ERROR in trial.user_attrs or _is_given_up(trial)
     return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def _is_lost(trial: FrozenTrial) -> bool:
+    """Whether a slot failed without an outcome or an error of its own."""
+    return SLOT in trial.user_attrs and CANCELLED not in trial.user_attrs and not _is_spent(trial)
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    """Towards the total. What somebody else made wait, without a slot, does not."""
+    waits = trial.state == TrialState.WAITING and SLOT in trial.user_attrs
+    return waits or trial.state == TrialState.RUNNING or _is_spent(trial)
+
+
+def _waiting(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """The slots that wait, in their order."""
+    slots = (t for t in trials if t.state == TrialState.WAITING and SLOT in t.user_attrs)
+    return sorted(slots, key=lambda trial: (trial.user_attrs[SLOT], trial.number))
 
 
 def _is_given_up(trial: FrozenTrial) -> bool:
