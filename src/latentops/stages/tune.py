@@ -49,17 +49,16 @@ def main() -> None:
 @contextmanager
 def _opened(ready: Prepared) -> Iterator[Study]:
     """The study, with this process the only one of this machine that runs it."""
-    address, folder = _address(), prepared.studies()
+    address, folder, settings = _address(), prepared.studies(), ready.settings
     own = folder / f"{ready.name}.journal"
     with coordinator.alone(ready.name, folder):
         if address is None:
             journal.mend(own)
-        for line in identity.news(
-            ready.name, identity.parts(ready.shared, ready.settings.tune), folder
-        ):
+        parts = identity.parts(ready.shared, settings.tune, settings.sections)
+        for line in identity.news(ready.name, parts, folder):
             print(line, file=sys.stderr)
         with storage.opened(address, own) as opened:
-            yield Study(opened, ready.name, ready.settings.tune, ready.settings.sections)
+            yield Study(opened, ready.name, settings.tune, settings.sections)
 
 
 @contextmanager

@@ -48,16 +48,16 @@ def study_name(shared: Experiment, tune: Settings, sections: Sections) -> str:
     How many trials there are, who trains them and which is taken in the end is left out. A grid is
     made for its number of trials, so that number is part of its space.
     """
-    grid = proposals.grid(tune, sections) if tune.sampler == "grid" else None
-    identity = parts(shared, tune) | {"grid": grid}
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    identity = json.dumps(parts(shared, tune, sections), sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
-def parts(shared: Experiment, tune: Settings) -> dict[str, Any]:
+def parts(shared: Experiment, tune: Settings, sections: Sections) -> dict[str, Any]:
     """By name: where one differs, the study is another."""
     return {
         "data": shared.data_md5,
         "search": tune.model_dump(mode="json", exclude=_FREE),
+        "grid": proposals.grid(tune, sections) if tune.sampler == "grid" else None,
         "fixed settings": shared.fixed,
         "code": code_md5(),
     }
