@@ -21,13 +21,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.datasets import load_digits
 
-from latentops import artifacts, config
+from latentops import artifacts, config, provenance
 from latentops.artifacts import Spec, Vocabulary
 from latentops.cli.main import cli
 from latentops.errors import NumericalError, SettingsError, StudyError
+from latentops.registry import trial as origin
+from latentops.stages import train
 from latentops.stages import tune as stage
 from latentops.store import connect
-from latentops.tuning import cells, choice, compare, picks
+from latentops.tuning import cells, choice, compare, picks, prepared
 from latentops.tuning.identity import Experiment
 from latentops.tuning.outcome import Outcome
 from latentops.tuning.settings import Settings
@@ -841,3 +843,19 @@ class TestCompareCommand:
         config.PARAMS.write_text(PARAMS.replace("tune:\n", "tune:\n  workers: 2\n"))
         run("tune", "compare", "--seeds", "2")
         assert artifacts.read_schema(compare.Comparison, artifacts.STUDY_COMPARE) == alone
+
+
+class TestOrigin:
+    def test_a_model_trained_with_what_was_applied_knows_its_study_and_trial(
+        self, studied: choice.Best
+    ) -> None:
+        data_md5 = provenance.md5_of_each(prepared.DATA)
+
+        def known() -> dict[str, str]:
+            train.main()
+            return origin.study_and_trial(artifacts.read_json(artifacts.MODEL_SETTINGS), data_md5)
+
+        assert known() == {}, "before anything was applied"
+        for number in range(4):
+            run("tune", "apply", "--trial", str(number))
+            assert known() == {"study": studied.study, "trial": str(number)}

@@ -46,4 +46,43 @@ BREAKS = [
         "tests/test_study_choice.py::TestEdited"
         "::test_what_cannot_be_edited_in_place_is_left_to_the_person",
     ),
+    (
+        "tuning/cells.py",
+        '"float64": {int, float}',
+        '"float64": {int, float, bool}',
+        "tests/test_study_choice.py::TestCells::test_a_setting_comes_back_from_its_column",
+    ),
+    (
+        "tuning/compare.py",
+        "stats.t.ppf((1 + _LEVEL) / 2, len(gains) - 1)",
+        "stats.norm.ppf((1 + _LEVEL) / 2)",
+        "tests/test_study_choice.py::TestCompare::test_the_interval_is_that_of_the_paired_t_test",
+    ),
+    (
+        "tuning/compare.py",
+        'if kept["chosen"] != kept["default"]:',
+        "if False:",
+        "tests/test_study_choice.py::TestCompare"
+        "::test_what_keeps_the_budget_is_better_than_what_does_not",
+    ),
+    (
+        "tuning/compare.py",
+        "for offset in range(1, seeds + 1)",
+        "for offset in range(seeds)",
+        "tests/test_study_choice.py::TestCompare"
+        "::test_what_is_trained_differs_in_the_arm_and_the_seed_alone",
+    ),
+    (
+        "stages/tune_compare.py",
+        '"epochs": ready.settings.train.epochs, ',
+        "",
+        "tests/test_study_choice.py::TestCompareCommand"
+        "::test_it_trains_both_and_says_whether_tuning_helped",
+    ),
+    (
+        "cli/tune.py",
+        "    _fitting(best)\n    if",
+        "    if",
+        "tests/test_study_choice.py::TestApply::test_a_study_of_something_else_is_refused",
+    ),
 ]
