@@ -56,11 +56,12 @@ class Progress:
         self._records.append(record)
         if record.trial in self._earlier:
             return
-        self._bar.set_postfix_str(self._best(), refresh=False)
+        best = self._best()
+        self._bar.set_postfix_str(best, refresh=False)
         self._bar.update()
         if self._bar.disable:
             done = f"trial {record.trial} ({len(self._records)} of {self._total})"
-            said = f"{done}: {self._found(record)}; {self._best()}{self._left()}"
+            said = f"{done}: {self._found(record)}; {best}{self._left()}"
             print(said, file=sys.stderr, flush=True)
 
     def _left(self) -> str:
@@ -73,11 +74,11 @@ class Progress:
     def _best(self) -> str:
         if not any(record.state == "complete" for record in self._records):
             return "none complete yet"
-        table = studies.table(self._records, self._study.settings)
-        if table["score"].isna().all():
+        scores = studies.scores(self._records, self._study.settings)
+        if scores.isna().all():
             return "none within the budget yet"
-        best = self._records[int(table["score"].argmax())]
-        return f"best {table['score'].max():.5g} (trial {best.trial}: {_settings(best.choice)})"
+        best = self._records[int(scores.argmax())]
+        return f"best {scores.max():.5g} (trial {best.trial}: {_settings(best.choice)})"
 
     def _found(self, record: Record) -> str:
         if record.outcome is None:

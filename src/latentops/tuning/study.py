@@ -32,6 +32,7 @@ ATTEMPT, RETRY_OF, CHOICE = "attempt", "retry_of", "choice"
 FOUND, ERROR, INTERRUPTED, CANCELLED = "found", "error", "interrupted", "cancelled"
 ENDED = "ended"  # user attribute of the study
 _KEPT = (SLOT, CHOICE)  # when a trial is asked for again
+_MEASURED = tuple(field.name for field in dataclasses.fields(Outcome))
 
 State = Literal["complete", "pruned", "failed"]
 Row = dict[str, float]
@@ -185,20 +186,23 @@ def record(trial: FrozenTrial, settings: Settings) -> Record:
 
 def table(records: Sequence[Record], settings: Settings) -> pd.DataFrame:
     """A row per trial: its settings, its scores where it was completed, and what it came from."""
-    names = [field.name for field in dataclasses.fields(Outcome)]
-    rows = [
-        {name: getattr(r.outcome, name, None) for name in names}
-        | {"trial": r.trial, "state": r.state, "worker": r.worker, "error": r.error}
-        | {"epochs": len(r.curve) or None}
-        for r in records
-    ]
-    kinds = dict.fromkeys(names, "float64") | dict.fromkeys(("active_units", "epochs"), "Int64")
-    found = pd.DataFrame(rows).astype(kinds)
+    found = _outcomes(records).assign(
+        trial=[r.trial for r in records],
+        epochs=pd.array([len(r.curve) or None for r in records], dtype="Int64"),
+        worker=[r.worker for r in records],
+        error=[r.error for r in records],
+    )
     found["score"] = _scores(found, settings)
     searched = [cells.column(name, [r.choice for r in records]) for name in settings.space]
-    measured = [name for name in names if name not in HEAD_SCORES or found[name].notna().any()]
+    measured = [name for name in _MEASURED if name not in HEAD_SCORES or found[name].notna().any()]
+    found["active_units"] = found["active_units"].astype("Int64")
     ends = found[["trial", "state"]], found[["score", *measured, "worker", "error"]]
     return pd.concat([ends[0], *searched, ends[1]], axis="columns")
+
+
+def scores(records: Sequence[Record], settings: Settings) -> pd.Series:
+    """The column `score` of their table, in a fraction of the time."""
+    return _scores(_outcomes(records), settings)
 
 
 def curves(records: Sequence[Record]) -> pd.DataFrame:
@@ -219,6 +223,12 @@ def require_success(records: Sequence[Record]) -> None:
 
 def _kind(error: str) -> str:
     return re.sub(r"\d+", "#", error)
+
+
+def _outcomes(records: Sequence[Record]) -> pd.DataFrame:
+    """What each trial measured, missing where it was not completed, and its state."""
+    measured = {name: [getattr(r.outcome, name, None) for r in records] for name in _MEASURED}
+    return pd.DataFrame(measured, dtype="float64").assign(state=[r.state for r in records])
 
 
 def _scores(trials: pd.DataFrame, settings: Settings) -> pd.Series:
