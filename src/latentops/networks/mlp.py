@@ -48,7 +48,7 @@ class BernoulliDecoder(nn.Module):
         self.body = layers.perceptron(widths, settings.activation)
 
     def forward(self, z: Tensor) -> Bernoulli:
-        return Bernoulli(layers.widened(self.body(z)).unflatten(-1, self.shape))
+        return Bernoulli(layers.widened(self.body(z).unflatten(-1, self.shape)))
 
 
 class LogisticDecoder(nn.Module):
@@ -62,7 +62,7 @@ class LogisticDecoder(nn.Module):
         self.body = layers.perceptron(widths, settings.activation)
 
     def forward(self, z: Tensor) -> DiscretizedLogistic:
-        halves = layers.widened(self.body(z)).unflatten(-1, (2, *self.shape))
+        halves = layers.widened(self.body(z).unflatten(-1, (2, *self.shape)))
         mean, log_scale = halves.unbind(-1 - len(self.shape))
         return DiscretizedLogistic(
             mean.sigmoid(), (log_scale + FIRST_LOG_SCALE).clamp(*LOG_SCALE_RANGE), self.levels
