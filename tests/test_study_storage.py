@@ -3,13 +3,10 @@
 import errno
 import json
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +18,7 @@ import pytest
 import sqlalchemy.exc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mlflow_server import Postgres, free_port
+from mlflow_server import free_port
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
@@ -365,7 +362,7 @@ class TestJournal:
         text = path.read_bytes()
         replace_line(path, 0, b"\0\0\n")
         damaged = path.read_bytes()
-        with pytest.raises(StudyError, match="is damaged. Bring it back from a copy, or move it"):
+        with pytest.raises(StudyError, match=r"is damaged\. Bring it back from a copy, or move it"):
             journal.mend(path)
         assert path.read_bytes() == damaged
         path.write_bytes(text[1:])
@@ -416,9 +413,10 @@ class TestJournal:
         def full(_: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
-            patch.setattr(os, "fsync", full)
-            Patient(JournalStorage(backend), "there").set_study_user_attr(0, "a", "b" * 100_000)
+        patient = Patient(JournalStorage(backend), "there")
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            patient.set_study_user_attr(0, "a", "b" * 100_000)
         assert path.read_bytes() == before
 
     def test_the_next_write_cuts_half_a_line_of_a_killed_process(self, path: Path) -> None:
@@ -437,3 +435,158 @@ class TestJournal:
                 opened.get_all_studies()
         with pytest.raises(StudyError, match="is damaged"), storage.opened(None, path):
             pass
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("address", "found"),
+        [
+            ("host:13000", "'host:13000'"),
+            ("http://host:13000", "http://"),
+            ("postgres://ada:secret@host/studies", "postgres://"),
+            ("sqlite:///studies.db", "sqlite://"),
+            ("ada:secret@host", "'host'"),
+            ("grpc://host", "'grpc://host'"),
+            ("grpc://host:many", "'grpc://host:many'"),
+            ("grpc://host:13000/studies", "'grpc://host:13000/studies'"),
+            ("grpc://ada:secret@host:13000", "'host:13000'"),
+            ("postgresql://ada:secret@host:many/studies", "quoted"),
+            ("", "''"),
+        ],
+    )
+    def test_one_that_cannot_be_used_is_an_error_that_keeps_secrets(
+        self, address: str, found: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(StudyError) as raised, storage.opened(address, tmp_path / "unused"):
+            pass
+        assert "expected grpc://host:port or postgresql://" in str(raised.value)
+        assert found in str(raised.value)
+        assert "secret" not in str(raised.value)
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        ("address", "package"), [("grpc://h:1", "grpc"), ("postgresql://h/d", "psycopg")]
+    )
+    def test_a_missing_driver_is_named(
+        self, address: str, package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setitem(sys.modules, package, None)
+        error = pytest.raises(StudyError, match=f"needs the package {package}")
+        with error, storage.opened(address, tmp_path):
+            pass
+
+    @pytest.mark.parametrize(
+        "address", ["grpc://127.0.0.1:{}", "postgresql://a:secret@127.0.0.1:{}/b"]
+    )
+    def test_where_nobody_answers_is_said_at_once_and_given_up_in_the_end(
+        self,
+        address: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(storage, "_FIRST_CONTACT_SECONDS", 0.5)
+        error = pytest.raises(StudyError, match="did not answer for 0 s")
+        with error as raised, storage.opened(address.format(free_port()), tmp_path):
+            pass
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "refused" in said
+        assert "secret" not in said + str(raised.value)
+
+
+@contextmanager
+def served(journal: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+    """`latentops tune storage` without a project, from when it is ready."""
+    text = (
+        "import sys, pathlib\n"
+        "from latentops.errors import exit_on_known_error\n"
+        "from latentops.tuning import storage\n"
+        "with exit_on_known_error():\n"
+        "    storage.serve(pathlib.Path(sys.argv[1]), 'localhost', int(sys.argv[2]))"
+    )
+    command = [sys.executable, "-W", "error", "-c", text, str(journal), str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert f"grpc://localhost:{port}" in process.stderr.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+class TestServer:
+    @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+    def test_it_ends_without_a_word(self, sent: signal.Signals, tmp_path: Path) -> None:
+        with served(tmp_path / "shared.journal", port := free_port()) as process:
+            with storage.opened(f"grpc://localhost:{port}", tmp_path) as opened:
+                with_slots(opened, 2)
+                process.send_signal(sent)
+                assert process.wait(20) == 0
+            assert process.stderr.read() == ""
+        assert len(seen(tmp_path / "shared.journal")) == 2
+
+    def test_a_port_and_a_journal_are_served_once(self, tmp_path: Path) -> None:
+        with served(tmp_path / "shared.journal", port := free_port()):
+            with pytest.raises(StudyError, match="is being served already"):
+                storage.serve(tmp_path / "shared.journal", "localhost", free_port())
+            with pytest.raises(StudyError, match=f"cannot be served at localhost:{port}: another"):
+                storage.serve(tmp_path / "another.journal", "localhost", port)
+
+    def test_a_host_that_is_not_this_machine_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(StudyError, match=r"cannot be served at 203\.0\.113\.1:1300"):
+            storage.serve(tmp_path / "shared.journal", "203.0.113.1", 1300)
+
+    def test_it_mends_the_journal_first(self, tmp_path: Path) -> None:
+        history(tmp_path / "shared.journal")
+        with (tmp_path / "shared.journal").open("ab") as file:
+            file.write(b'{"op_code":8,"wor')
+        with pytest.raises(StudyError, match="cannot be served"):
+            storage.serve(tmp_path / "shared.journal", "203.0.113.1", 1300)
+        assert (tmp_path / "shared.journal.corrupt").exists()
+
+    def test_a_stopped_server_holds_up_nobody_for_ever(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(storage, "_ANSWER_SECONDS", 1)
+        address = f"grpc://localhost:{(port := free_port())}"
+        with (
+            served(tmp_path / "shared.journal", port) as process,
+            storage.opened(address, tmp_path) as opened,
+        ):
+            study = with_slots(opened, 2)
+            process.send_signal(signal.SIGSTOP)
+            threading.Timer(3, process.send_signal, [signal.SIGCONT]).start()
+            study.enqueue_trial({}, user_attrs={"slot": 2})
+            assert [trial.user_attrs["slot"] for trial in study.trials] == [0, 1, 2]
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 2
+        assert "Deadline Exceeded" in said[0]
+        assert "going on" in said[1]
+
+    def test_the_tries_of_one_call_are_one_trial_to_a_server_too(self, tmp_path: Path) -> None:
+        address = f"grpc://localhost:{(port := free_port())}"
+        with (
+            served(tmp_path / "shared.journal", port),
+            storage.opened(address, tmp_path) as opened,
+        ):
+            study = with_slots(opened, 1)
+            assert isinstance(opened, Patient)
+            opened.inner.create_new_trial(0, opened.get_trial(0))  # a try that came late
+            assert len(study.trials) == 1
+        assert len(seen(tmp_path / "shared.journal")) == 2
+
+    def test_a_worker_may_start_before_the_server(self, tmp_path: Path) -> None:
+        port = free_port()
+        done: list[int] = []
+
+        def work() -> None:
+            with storage.opened(f"grpc://localhost:{port}", tmp_path) as opened:
+                with_slots(opened, 1)
+            done.append(1)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        with served(tmp_path / "shared.journal", port):
+            worker.join()
+        assert done

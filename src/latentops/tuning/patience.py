@@ -162,9 +162,17 @@ class Patient(BaseStorage):
     - A study made twice raises DuplicatedStudyError: open it with `load_if_exists`.
     """
 
-    def __init__(self, inner: BaseStorage, place: str, limit_s: float = LIMIT_SECONDS) -> None:
+    def __init__(
+        self,
+        inner: BaseStorage,
+        place: str,
+        limit_s: float = LIMIT_SECONDS,
+        marked_by_caller: bool = False,
+    ) -> None:
+        """`marked_by_caller` in a server, to which the tries of one call are several calls."""
         self.inner = inner
         self.patience = Patience(place, limit_s)
+        self._marks = not marked_by_caller
 
     create_new_study = _patient("create_new_study")
     delete_study = _patient("delete_study")
@@ -185,7 +193,7 @@ class Patient(BaseStorage):
     remove_session = _patient("remove_session")
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        marked = _marked(template_trial) if template_trial else None
+        marked = _marked(template_trial) if template_trial and self._marks else template_trial
         return self.patience.call(lambda: self.inner.create_new_trial(study_id, marked))
 
     def set_trial_state_values(

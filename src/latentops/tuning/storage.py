@@ -1,12 +1,13 @@
 """Where a study lives: a journal of this machine, Optuna's proxy of one, or PostgreSQL."""
 
+import functools
 import importlib.util
-import json
+import os
 import signal
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from latentops.tuning.patience import Patience, Patient
 SHARED_JOURNAL = Path("mlruns/optuna/shared.journal")  # what `latentops tune storage` serves
 
 _FIRST_CONTACT_SECONDS = 60.0  # a worker may start before the server
+_SECONDS_TO_END = 5.0  # for calls that a server has begun
+_SERVER_THREADS = 10
 _ANSWER_SECONDS = 30  # a call that takes longer is tried again
 _LOCK_OF_TABLES = 0x6C6F6F70  # PostgreSQL's, while Optuna makes its tables
 _INSTALL = "pip install -e '.[cluster]'"
@@ -68,18 +71,40 @@ def serve(journal: Path, host: str, port: int) -> None:
     """Serve a journal to whoever reaches the port, until Ctrl-C or SIGTERM."""
     _require_driver("grpc")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with _alone(journal), _ended_by_sigterm(), suppress(KeyboardInterrupt):
+    with _alone(journal), _ended_by_sigterm():
         journals.mend(journal)
-        storage = Patient(journals.read(journal), str(journal))
-        _require_free(host, port)
+        storage = Patient(journals.read(journal), str(journal), marked_by_caller=True)
+        server = _server(storage, host, port)
         print(
             f"{journal} is served at grpc://{host}:{port}. Give that to the study and its workers "
             "as LATENTOPS_STUDY_STORAGE, by a name of this machine that they know. Ctrl-C ends it.",
             file=sys.stderr,
             flush=True,
         )
-        with _without_experimental_warning():
-            optuna.storages.run_grpc_proxy_server(storage, host=host, port=port)
+        with suppress(KeyboardInterrupt):
+            server.wait_for_termination()
+        server.stop(_SECONDS_TO_END).wait()
+
+
+def _server(storage: BaseStorage, host: str, port: int) -> Any:
+    """Optuna's, on a port of its own: two servers could share one, and each get half the calls."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it has to say stands in the error
+    import grpc
+    from optuna.storages._grpc.auto_generated import api_pb2_grpc
+    from optuna.storages._grpc.servicer import OptunaStorageProxyService
+
+    server = grpc.server(ThreadPoolExecutor(_SERVER_THREADS), options=[("grpc.so_reuseport", 0)])
+    service = OptunaStorageProxyService(storage)
+    api_pb2_grpc.add_StorageServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    try:
+        server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise StudyError(
+            f"The storage cannot be served at {host}:{port}: another program has the port, or the "
+            "host is not this machine's. Give another --port or --host."
+        ) from error
+    server.start()
+    return server
 
 
 def _opener(address: str) -> Callable[[str], AbstractContextManager[BaseStorage]]:
@@ -136,11 +161,19 @@ class _Proxy(GrpcStorageProxy):
         from optuna.storages._grpc.client import GrpcClientCache
 
         self._channel.close()
-        every_call = {"name": [{}], "timeout": f"{_ANSWER_SECONDS}s"}
-        options = {**_CHANNEL, "grpc.service_config": json.dumps({"methodConfig": [every_call]})}
-        self._channel = grpc.insecure_channel(f"{self._host}:{self._port}", list(options.items()))
-        self._stub = api_pb2_grpc.StorageServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._cache = GrpcClientCache(self._stub)
+        self._channel = grpc.insecure_channel(f"{self._host}:{self._port}", [*_CHANNEL.items()])
+        stub: Any = _Hurried(api_pb2_grpc.StorageServiceStub(self._channel))  # type: ignore[no-untyped-call]
+        self._stub, self._cache = stub, GrpcClientCache(stub)
+
+
+class _Hurried:
+    """A stub whose calls end in time. A deadline in the channel's own settings is seconds off."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+
+    def __getattr__(self, name: str) -> Callable[[Any], Any]:
+        return functools.partial(getattr(self._stub, name), timeout=_ANSWER_SECONDS)
 
 
 @contextmanager
@@ -194,18 +227,6 @@ def _alone(journal: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _require_free(host: str, port: int) -> None:
-    """gRPC would share a port with another server of the same user, and each get half the calls."""
-    try:
-        family, *_, endpoint = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        socket.create_server(endpoint[:2], family=family).close()
-    except OSError as error:
-        raise StudyError(
-            f"The storage cannot be served at {host}:{port}: {error.strerror or error}. Give "
-            "another --host or --port."
-        ) from error
 
 
 @contextmanager
