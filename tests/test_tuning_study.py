@@ -508,7 +508,9 @@ class TestAlive:
             assert not study.reap(watch)
             where.set_trial_user_attr(0, alive.BEAT, beat)
         assert not study.reap(watch)
-        now += 61
+        now += 3600  # in which the storage was away
+        assert not study.reap(watch)
+        now += 30
         assert study.reap(watch)
         assert states(study) == ["FAIL"]
 
@@ -527,7 +529,9 @@ class TestAlive:
         where.set_trial_state_values(0, TrialState.RUNNING)
         watch = alive.Watch(private=True)
         assert not study.reap(watch)
-        now += alive.SECONDS_WITHOUT_OWNER + 1
+        now += alive.SECONDS_WITHOUT_OWNER / 2
+        assert not study.reap(watch)
+        now += alive.SECONDS_WITHOUT_OWNER / 2
         assert study.reap(watch)
 
     def test_a_heart_beats_while_the_body_works_and_no_longer(self) -> None:

@@ -70,7 +70,7 @@ class Watch:
         """`private`: no other machine can have the storage open."""
         self.private = private
         self._patience_seconds = patience_seconds
-        self._seen: dict[int, tuple[Any, float]] = {}  # trial -> its sign of life, since when
+        self._seen: dict[int, tuple[Any, float, float]] = {}  # sign of life, its age, last look
 
     def is_dead(self, trial: FrozenTrial) -> bool:
         owner = trial.user_attrs.get(OWNER)
@@ -81,13 +81,15 @@ class Watch:
         return self.private or self._is_still(trial, self._patience_seconds)
 
     def _is_still(self, trial: FrozenTrial, patience_seconds: float) -> bool:
+        """The time between two looks counts for half of the patience at most: in it the storage
+        may have been away, or this process stopped, and the owner not to blame."""
         sign = trial.user_attrs.get(OWNER), trial.user_attrs.get(BEAT)
         now = time.monotonic()
-        last, since = self._seen.get(trial.number, (None, now))
-        if trial.number not in self._seen or sign != last:
-            self._seen[trial.number] = sign, now
-            return False
-        return now - since > patience_seconds
+        last, age, looked = self._seen.get(trial.number, (None, 0.0, now))
+        seen_before = trial.number in self._seen and sign == last
+        age = age + min(now - looked, patience_seconds / 2) if seen_before else 0.0
+        self._seen[trial.number] = sign, age, now
+        return seen_before and age >= patience_seconds
 
 
 def _runs(owner: Mapping[str, Any]) -> bool:
