@@ -260,6 +260,7 @@ class TestSpace:
         }
         assert space.present(tune(space=dimensions), SECTIONS) == {
             "model.hidden": [16],
+            LATENT: SECTIONS["model"].model_dump()["latent"],  # although a trial may leave it out
             "train.clip_norm": None,
             "model.activation": "silu",
         }

@@ -32,7 +32,7 @@ from tiny_study import (
 )
 
 from latentops.errors import NumericalError, SettingsError, StudyError
-from latentops.tuning import alive, coordinator, importance, journal, picks, progress, worker
+from latentops.tuning import alive, coordinator, importance, journal, picks, progress, space, worker
 from latentops.tuning import study as studies
 from latentops.tuning.outcome import Outcome, Report
 from latentops.tuning.settings import Settings
@@ -753,10 +753,13 @@ class TestTable:
         ].std(ddof=0)
         assert table["score"].tolist() == pytest.approx(z.mean(axis=1).tolist())
 
-    def test_what_was_first_remembered_stays(self) -> None:
-        study = study_in(InMemoryStorage(), tune())
-        assert study.remembered("default", {"a": 1}) == {"a": 1}
-        assert study.remembered("default", {"a": 2}) == {"a": 1}
+    def test_the_default_is_that_of_whoever_made_the_study(self) -> None:
+        storage = InMemoryStorage()
+        made = study_in(storage, tune())
+        applied = space.applied({BETA: 3.0}, made.sections)
+        again = Study(storage, made.name, made.settings, applied)
+        assert again.default == made.default
+        assert again.default[BETA] != 3.0
 
 
 class TestImportance:

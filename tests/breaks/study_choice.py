@@ -73,8 +73,8 @@ BREAKS = [
         "::test_what_is_trained_differs_in_the_arm_and_the_seed_alone",
     ),
     (
-        "stages/tune_compare.py",
-        '"epochs": ready.settings.train.epochs, ',
+        "tuning/compare.py",
+        '"train.epochs": train.epochs, ',
         "",
         "tests/test_study_choice.py::TestCompareCommand"
         "::test_it_trains_both_and_says_whether_tuning_helped",

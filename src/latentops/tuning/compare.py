@@ -14,10 +14,12 @@ from scipy import stats
 
 from latentops.artifacts import Schema
 from latentops.errors import StudyError
+from latentops.training.settings import Settings as TrainSettings
 from latentops.tuning import outcome, picks
 from latentops.tuning.choice import Best
 from latentops.tuning.outcome import Outcome
 from latentops.tuning.settings import Settings
+from latentops.tuning.space import Choice
 
 SEED = "train.seed"
 CAVEAT = (
@@ -84,11 +86,11 @@ def nothing_to_compare(best: Best) -> bool:
     return best.default | best.settings == best.default
 
 
-def points(best: Best, first_seed: int, seeds: int) -> list[dict[str, Any]]:
-    """What is trained, by dotted name: both arms of each seed, the seeds after `first_seed`."""
+def points(best: Best, train: TrainSettings, seeds: int) -> list[Choice]:
+    """What is trained: both arms of each seed, the seeds after `train.seed`, to the last epoch."""
     settings = {"chosen": best.default | best.settings, "default": best.default}
     return [
-        settings[arm] | {SEED: first_seed + offset}
+        settings[arm] | {"train.epochs": train.epochs, SEED: train.seed + offset}
         for offset in range(1, seeds + 1)
         for arm in ARMS
     ]

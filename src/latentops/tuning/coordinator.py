@@ -17,7 +17,8 @@ import filelock
 import joblib
 
 from latentops.errors import StudyError
-from latentops.tuning import alive, worker
+from latentops.tuning import alive, journal, prepared, storage, worker
+from latentops.tuning.prepared import Prepared
 from latentops.tuning.space import Choice
 from latentops.tuning.study import Record, Study
 from latentops.tuning.worker import Attempt
@@ -29,24 +30,32 @@ _MOST_STARTS = 3  # of each worker here: one that dies again and again is not re
 
 
 @contextmanager
-def alone(name: str, folder: Path) -> Iterator[None]:
-    """Hold the study: the system lets go of it when the process ends, however it ends.
+def opened(ready: Prepared, name: str) -> Iterator[Study]:
+    """The study of that name where this project's studies live, made if it is new.
 
-    Raises StudyError where another process on this machine has it.
+    Raises StudyError where another process of this machine has it, or where it cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / f"{name}.running")
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout as error:
-        raise StudyError(
-            f"Study {name} is being run by another process ({lock.lock_file} is locked). Wait for "
-            "it or stop it; for more workers raise tune.workers."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    address, own = prepared.address(), prepared.journal(name)
+    with alone(name, own.parent):
+        if address is None:
+            journal.mend(own)
+        with storage.opened(address, own) as lying_in:
+            yield Study(lying_in, name, ready.settings.tune, ready.settings.sections)
+
+
+def carry_out(
+    ready: Prepared,
+    study: Study,
+    total: int,
+    on_record: OnRecord,
+    points: Sequence[Choice] | None = None,
+) -> list[Record]:
+    """`run` with the workers here that the settings ask for; of `points` one at least."""
+    count = study.settings.workers if points is None else max(1, study.settings.workers)
+    with workers(study.name, count) as others:
+        attempt = ready.trainer(threads_of_each(count)) if count else None
+        watch = alive.Watch(private=prepared.address() is None)
+        return run(study, total, attempt, on_record, watch, others, points)
 
 
 def run(
@@ -80,6 +89,27 @@ def run(
             worker.tried(study, trial, attempt, watch.private)
         if study.reap(watch):
             study.plan(total, points)
+
+
+@contextmanager
+def alone(name: str, folder: Path) -> Iterator[None]:
+    """Hold the study: the system lets go of it when the process ends, however it ends.
+
+    Raises StudyError where another process on this machine has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / f"{name}.running")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise StudyError(
+            f"Study {name} is being run by another process ({lock.lock_file} is locked). Wait for "
+            "it or stop it; for more workers raise tune.workers."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Workers:
@@ -116,9 +146,9 @@ class Workers:
 
 
 @contextmanager
-def workers(name: str, count: int, module: str = "latentops.tuning.worker") -> Iterator[Workers]:
-    """So many processes with this one, each runs `module`; they end when the body does."""
-    command = [sys.executable, "-m", module, name, str(os.getpid())]
+def workers(name: str, count: int) -> Iterator[Workers]:
+    """So many processes with this one, which end when the body does."""
+    command = [sys.executable, "-m", "latentops.tuning.worker", name, str(os.getpid())]
     started = Workers(command, max(0, count - 1), threads_of_each(count))
     try:
         yield started

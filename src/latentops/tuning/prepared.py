@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from latentops import artifacts, build, config, objectives
 from latentops.artifacts import Spec, Vocabulary
@@ -42,6 +43,11 @@ class Prepared:
     shared: Experiment
     name: str
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What the name is a hash of."""
+        return identity.parts(self.shared, self.settings.tune, self.settings.sections)
+
     def trainer(self, threads: int | None = None) -> Trainer:
         """Of the prepared data; it trains with no more than so many threads."""
         data = Data(
@@ -68,6 +74,11 @@ def experiment(source: str, settings: Settings) -> Experiment:
     return identity.experiment(source, DATA, settings.sections, settings.tune)
 
 
-def studies() -> Path:
-    """The folder of journals: of the real project, even in a temporary copy of it."""
-    return Path(os.environ.get("DVC_ROOT", "")) / _STUDIES
+def address() -> str | None:
+    """Where studies live; None: in journals of this project."""
+    return os.environ.get(STORAGE) or None
+
+
+def journal(name: str) -> Path:
+    """Of the real project, even in a temporary copy of it."""
+    return Path(os.environ.get("DVC_ROOT", "")) / _STUDIES / f"{name}.journal"

@@ -58,8 +58,7 @@ def applied(choice: Mapping[str, Any], sections: Sections) -> dict[str, Any]:
 
 def present(settings: Settings, sections: Sections) -> Choice:
     """What params.yaml holds for the searched settings."""
-    values = {name: _plain(value(name, sections)) for name in settings.space}
-    return {name: value for name, value in values.items() if _active(name, settings, values)}
+    return {name: _plain(value(name, sections)) for name in settings.space}
 
 
 def value(name: str, sections: Sections) -> Any:
@@ -135,12 +134,6 @@ def holds(when: Mapping[str, Sequence[Any]], chosen: Mapping[str, Any]) -> bool:
         parent in chosen and chosen[parent] in [*map(_plain, values)]
         for parent, values in when.items()
     )
-
-
-def _active(name: str, settings: Settings, values: Mapping[str, Any]) -> bool:
-    """Whether its condition holds, and that of what it depends on."""
-    when = settings.space[name].when
-    return holds(when, values) and all(_active(parent, settings, values) for parent in when)
 
 
 def _ends(dimension: Dimension) -> Iterator[Any]:

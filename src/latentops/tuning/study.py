@@ -59,7 +59,8 @@ class Study:
     ) -> None:
         """Made where the storage does not have it.
 
-        Raises StudyError where what the storage has cannot be read.
+        `default` is what params.yaml held for the searched settings then: of a trial, those that
+        its conditions leave out. Raises StudyError where what the storage has cannot be read.
         """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.name, self.settings, self.sections = name, settings, sections
@@ -73,6 +74,7 @@ class Study:
                 pruner=proposals.pruner(settings),
                 load_if_exists=True,
             )
+            self.default = self._first_given("default", space.present(settings, sections))
             self.trials()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StudyError(
@@ -105,6 +107,10 @@ class Study:
                 continue
         return None
 
+    def give_back(self, trial: Trial) -> None:
+        """A trial that was interrupted: it is asked for again, and this was no attempt."""
+        self._fail(self.storage.get_trial(trial._trial_id), INTERRUPTED)
+
     def reap(self, watch: alive.Watch) -> bool:
         """Fail the trials whose process died; whether there were any."""
         dead = [trial for trial in self.trials(TrialState.RUNNING) if watch.is_dead(trial)]
@@ -129,8 +135,8 @@ class Study:
         if self.ended != ended:
             self.optuna.set_user_attr(ENDED, ended)
 
-    def remembered(self, name: str, value: Any) -> Any:
-        """The value that the study was first given under a name."""
+    def _first_given(self, name: str, value: Any) -> Any:
+        """What the study was given under a name by the process that made it."""
         if name not in self.optuna.user_attrs:
             self.optuna.set_user_attr(name, value)
         return self.optuna.user_attrs[name]

@@ -58,8 +58,7 @@ def tried(study: Study, trial: Trial, attempt: Attempt, private: bool = False) -
         try:
             _attempted(study, trial, attempt)
         except KeyboardInterrupt:
-            with suppress(UpdateFinishedTrialError):  # it ended in the moment of the Ctrl-C
-                trial.set_user_attr(studies.INTERRUPTED, True)
+            study.give_back(trial)
             raise
         except (UpdateFinishedTrialError, _TakenError):
             print(
@@ -78,7 +77,7 @@ def _attempted(study: Study, trial: Trial, attempt: Attempt) -> None:
     choice = given or space.suggest(trial, study.settings, study.sections)
     watched = _Watched(study, trial, prunes=given is None)
     try:
-        found = attempt(choice, watched.report)
+        found = attempt(study.default | choice, watched.report)
     except Pruned:
         _keep(trial, choice, watched.curve)
         _tell(study, trial, TrialState.PRUNED)
@@ -148,8 +147,7 @@ def main(address: str | None = None, name: str | None = None) -> None:
             f"{ready.name}. Bring them to the state of the machine that asked for the study."
         )
     trainer = ready.trainer(int(os.environ.get("OMP_NUM_THREADS", 0)) or None)
-    journal = prepared.studies() / f"{name or ready.name}.journal"
-    with storage.opened(address, journal) as opened:
+    with storage.opened(address, prepared.journal(name or ready.name)) as opened:
         study = Study(opened, name or ready.name, ready.settings.tune, ready.settings.sections)
         work(study, trainer, address is None)
 
@@ -158,4 +156,4 @@ if __name__ == "__main__":
     _, of_study, parent_pid = sys.argv
     die_with(int(parent_pid))
     with exit_on_known_error(), suppress(KeyboardInterrupt):
-        main(os.environ.get(prepared.STORAGE) or None, of_study)
+        main(prepared.address(), of_study)
