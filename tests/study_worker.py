@@ -38,7 +38,7 @@ def main(address: str, trials: int, log: Path, seconds: float) -> None:
     """Write to the log `pid beta` when a trial begins, and again when it ends."""
     patience._LONGEST_PAUSE = 0.2
     alive._machine = lambda: f"a machine for {os.getpid()}"
-    alive.beating = functools.partial(alive.beating, seconds_between=0.1)
+    alive.beating = functools.partial(alive.beating, seconds_between=0.3)
 
     def attempt(choice: Choice, report: Report) -> Outcome:
         _note(log, choice[BETA])

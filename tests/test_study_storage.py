@@ -1,32 +1,42 @@
 """Where studies live: what is lost, damaged, away or done twice."""
 
+import collections
 import errno
+import itertools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
+import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import grpc
+import mlflow_server
 import optuna
 import pytest
 import sqlalchemy.exc
+import study_worker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mlflow_server import free_port
+from mlflow_server import Postgres, free_port
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
 
 from latentops.errors import StudyError
-from latentops.tuning import journal, patience, storage
+from latentops.tuning import alive, coordinator, journal, patience, proposals, storage
+from latentops.tuning import study as studies
 from latentops.tuning.patience import Patient
+from latentops.tuning.space import BETA
 
 SET_STUDY, CREATE_TRIAL, SET_PARAM, SET_STATE, SET_ATTRIBUTE = 2, 4, 5, 6, 8  # Optuna's op_code
 
@@ -171,6 +181,13 @@ class TestPatience:
         inner.faults = {"set_trial_state_values": 1}
         with pytest.raises(UpdateFinishedTrialError):
             study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [1.0])
+
+    def test_a_trial_finished_twice_by_one_call_is_finished(self) -> None:
+        inner = Faulty(Status(grpc.StatusCode.UNAVAILABLE))
+        study = with_slots(Patient(inner, "there"), 1)
+        trial = study.ask()
+        inner.faults = {"set_trial_state_values": 1}
+        assert study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [1.0])
 
     def test_finishing_a_trial_again_is_an_error_where_nothing_was_lost(self) -> None:
         study = with_slots(Patient(InMemoryStorage(), "there"), 1)
@@ -590,3 +607,201 @@ class TestServer:
         with served(tmp_path / "shared.journal", port):
             worker.join()
         assert done
+
+
+class Cluster:
+    """Workers of one study, each a process, and what a test does to them."""
+
+    def __init__(self, address: str, trials: int, log: Path) -> None:
+        self.address, self.trials, self.log = address, trials, log
+        self.processes: list[BaseProcess] = []
+        self.victims: set[int] = set()
+
+    def start(self, seconds: float = 0.2) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["study_worker", "grpc", "psycopg"])
+        arguments = (self.address, self.trials, self.log, seconds)
+        self.processes.append(context.Process(target=study_worker.main, args=arguments))
+        self.processes[-1].start()
+
+    def begun(self) -> list[tuple[int, float]]:
+        """Process and beta of each trial that was begun, and again when it was ended."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [(int(pid), float(beta)) for pid, beta in map(str.split, lines)]
+
+    def hit(self, sent: signal.Signals) -> None:
+        """A worker in the middle of a trial."""
+        while True:
+            pid = next((p for p, _ in self.begun() if self._is_busy(p)), None)
+            if pid is not None:
+                os.kill(pid, sent)
+                self.victims.add(pid)
+                return
+            time.sleep(0.01)
+
+    def _is_busy(self, pid: int) -> bool:
+        lines = [line for line in self.begun() if line[0] == pid]
+        return pid not in self.victims and len(lines) % 2 == 1
+
+    def wake(self) -> None:
+        for process in self.processes:
+            if process.is_alive() and process.pid is not None:
+                os.kill(process.pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.join()
+
+
+def run_study(cluster: Cluster, events: dict[int, Callable[[], None]]) -> list[studies.Record]:
+    """As stage tune does; an event comes when so many trials are spent."""
+    numbers = itertools.count(1)
+    tuning = study_worker.settings(cluster.trials)
+    with (
+        storage.opened(cluster.address, cluster.log) as opened,
+        coordinator.workers("none", 0) as none,
+    ):
+        study = studies.Study(opened, study_worker.NAME, tuning, study_worker.SECTIONS)
+        found = coordinator.run(
+            study,
+            cluster.trials,
+            attempt=None,
+            on_record=lambda _: events.pop(next(numbers), lambda: None)(),
+            watch=alive.Watch(private=False, patience_seconds=4.0),
+            others=none,
+        )
+    assert not events
+    return found
+
+
+def check_each_slot_once(cluster: Cluster, found: list[studies.Record]) -> None:
+    tuning = study_worker.settings(cluster.trials)
+    planned = [point[BETA] for point in proposals.grid(tuning, study_worker.SECTIONS)]
+    assert [record.state for record in found] == ["complete"] * cluster.trials
+    assert sorted(record.choice[BETA] for record in found) == pytest.approx(sorted(planned))
+    for record in found:
+        assert record.outcome == study_worker.outcome(record.choice[BETA])
+    begun = collections.Counter(beta for _, beta in dict.fromkeys(cluster.begun()))
+    twice = {beta for beta, times in begun.items() if times > 1}
+    of_victims = {beta for pid, beta in cluster.begun() if pid in cluster.victims}
+    assert twice <= of_victims, "a trial was done by two processes, and none of them had died"
+
+
+@pytest.fixture
+def cluster_at(tmp_path: Path) -> Iterator[Callable[[str, int], Cluster]]:
+    made: list[Cluster] = []
+
+    def make(address: str, trials: int) -> Cluster:
+        made.append(Cluster(address, trials, tmp_path / "log"))
+        return made[-1]
+
+    yield make
+    for cluster in made:
+        cluster.end()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with mlflow_server._folder() as folder, mlflow_server._postgres(folder) as running:
+        yield running
+
+
+class TestCluster:
+    def test_eight_workers_through_the_proxy_killed_slow_and_stopped_and_the_proxy_restarted(
+        self, tmp_path: Path, cluster_at: Callable[[str, int], Cluster]
+    ) -> None:
+        port = free_port()
+        with ExitStack() as stack:
+            servers = [stack.enter_context(served(tmp_path / "shared.journal", port))]
+
+            def restart() -> None:
+                servers[-1].kill()
+                servers[-1].wait()
+                time.sleep(6)  # longer than a heart may stand still
+                servers.append(stack.enter_context(served(tmp_path / "shared.journal", port)))
+
+            cluster = cluster_at(f"grpc://localhost:{port}", 48)
+            for seconds in [0.2] * 7 + [1.5]:
+                cluster.start(seconds)
+            found = run_study(
+                cluster,
+                {
+                    4: lambda: cluster.hit(signal.SIGKILL),
+                    12: lambda: cluster.hit(signal.SIGSTOP),
+                    16: lambda: threading.Thread(target=restart).start(),
+                    40: cluster.wake,
+                },
+            )
+            check_each_slot_once(cluster, found)
+            for process in cluster.processes:
+                process.join(60)
+            assert sorted(process.exitcode or 0 for process in cluster.processes) == [-9] + [0] * 7
+
+    def test_eight_workers_on_postgres_killed_slow_and_stopped_and_no_connection_for_a_while(
+        self, postgres: Postgres, cluster_at: Callable[[str, int], Cluster]
+    ) -> None:
+        import psycopg
+
+        cluster = cluster_at(postgres.make("studies"), 40)
+
+        def cut_off() -> None:
+            with psycopg.connect(postgres.uri("postgres"), autocommit=True) as connection:
+                connection.execute("ALTER DATABASE studies ALLOW_CONNECTIONS false")
+                for _ in range(6):
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = 'studies'"
+                    )
+                    time.sleep(1)
+                connection.execute("ALTER DATABASE studies ALLOW_CONNECTIONS true")
+
+        for seconds in [0.2] * 7 + [1.5]:
+            cluster.start(seconds)
+        found = run_study(
+            cluster,
+            {
+                4: lambda: cluster.hit(signal.SIGKILL),
+                12: lambda: cluster.hit(signal.SIGSTOP),
+                16: lambda: threading.Thread(target=cut_off).start(),
+                34: cluster.wake,
+            },
+        )
+        check_each_slot_once(cluster, found)
+        for process in cluster.processes:
+            process.join(60)
+        assert sorted(process.exitcode or 0 for process in cluster.processes) == [-9] + [0] * 7
+
+    def test_a_password_that_is_wrong_is_an_error_at_once(
+        self, postgres: Postgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        wrong = postgres.uri("postgres").replace(postgres.password, "not{this}")
+        # Through a socket the address has no host.
+        error = pytest.raises(StudyError, match=r"refused: .*password authentication failed")
+        with error as raised, storage.opened(wrong, tmp_path):
+            pass
+        assert "not{this}" not in str(raised.value)
+        assert not capsys.readouterr().err
+
+    def test_a_database_that_does_not_exist_is_an_error_at_once(
+        self, postgres: Postgres, tmp_path: Path
+    ) -> None:
+        error = pytest.raises(StudyError, match='database "none" does not exist')
+        with error, storage.opened(postgres.uri("none"), tmp_path):
+            pass
+
+    def test_a_password_with_any_character_is_taken_as_it_is(
+        self, postgres: Postgres, tmp_path: Path
+    ) -> None:
+        import psycopg
+
+        password = "{a}%b/@:ä"
+        with psycopg.connect(postgres.uri("postgres"), autocommit=True) as connection:
+            connection.execute(
+                psycopg.sql.SQL("CREATE ROLE grace SUPERUSER LOGIN PASSWORD {}").format(password)
+            )
+        own = postgres.make("own")
+        quoted = urllib.parse.quote(password, safe="{}")
+        address = own.replace(f"latentops:{postgres.password}", f"grace:{quoted}")
+        with storage.opened(address, tmp_path) as opened:
+            assert len(with_slots(opened, 2).trials) == 2
