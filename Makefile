@@ -21,8 +21,9 @@ endif
 test: .venv check  ## set up, then checks and the whole test suite
 	pytest -n auto --cov --cov-report=term
 
-tune: .venv scm  ## the Optuna study of the current params.yaml; then `latentops tune apply`
+tune: .venv scm  ## the study that section tune of params.yaml describes; then `latentops tune apply`
 	dvc repro tune/dvc.yaml
+	latentops tune show
 
 ui: .venv  ## the MLflow UI on the local store
 	latentops ui

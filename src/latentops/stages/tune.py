@@ -62,21 +62,23 @@ def _run(ready: Prepared, study: Study, observed: tracking.Study) -> list[Record
     total = proposals.total(study.settings, study.sections)
     elsewhere = f"; others may join at ${prepared.STORAGE}" if prepared.address() else ""
     print(*progress.plan(study, total, elsewhere), sep="\n", file=sys.stderr, flush=True)
-    with _recorder(observed) as record, progress.Progress(study, total) as shown:
-
-        def on_record(spent: Record) -> None:
-            record(spent)
-            shown.show(spent)
-
+    with progress.Progress(study, total) as shown, _told_of(observed, shown) as on_record:
         return coordinator.carry_out(ready, study, total, on_record)
 
 
 @contextmanager
-def _recorder(observed: tracking.Study) -> Iterator[Callable[[Record], None]]:
-    """Tells the store of each trial while the next one trains."""
+def _told_of(
+    observed: tracking.Study, shown: progress.Progress
+) -> Iterator[Callable[[Record], None]]:
+    """Tells people and the store of each trial while the next one trains."""
     told: list[Future[None]] = []
+
+    def tell(record: Record) -> None:
+        shown.show(record)
+        _record(observed, record)
+
     with ThreadPoolExecutor(max_workers=1) as thread:
-        yield lambda record: told.append(thread.submit(_record, observed, record))
+        yield lambda record: told.append(thread.submit(tell, record))
     for each in told:
         each.result()
 
