@@ -47,4 +47,4 @@ def worker(address: str | None) -> None:
     project.enter()
     from latentops.tuning import worker
 
-    worker.main(address)
+    worker.join(address)

@@ -71,7 +71,7 @@ def serve(journal: Path, host: str, port: int) -> None:
     """Serve a journal to whoever reaches the port, until Ctrl-C or SIGTERM."""
     _require_driver("grpc")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with _alone(journal), _ended_by_sigterm():
+    with _alone(journal), interrupted_by_sigterm():
         journals.mend(journal)
         storage = Patient(journals.read(journal), str(journal), marked_by_caller=True)
         server = _server(storage, host, port)
@@ -230,7 +230,8 @@ def _alone(journal: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Schedulers end a job by SIGTERM: here it does what Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
