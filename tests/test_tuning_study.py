@@ -662,6 +662,22 @@ class TestWorkers:
         assert outcomes(records) == outcomes(run(settings))
         assert sorted(found) == ["COMPLETE"] * 5 + ["FAIL"]
 
+    def test_what_another_worker_gave_back_is_done_in_the_same_run(self) -> None:
+        settings = tune(trials=4, sampler="random")
+        where = InMemoryStorage()
+        interrupted = iter([True])
+
+        def beside_another(choice: Choice, report: Report) -> Outcome:
+            if next(interrupted, False):
+                other = study_in(where, settings)
+                trial = other.claim()
+                assert trial is not None
+                with pytest.raises(KeyboardInterrupt):
+                    worker.tried(other, trial, interrupting_after(0))
+            return attempt(choice, report)
+
+        assert outcomes(run(settings, beside_another, where)) == outcomes(run(settings))
+
     def test_a_worker_ends_with_who_started_it(self, tmp_path: Path) -> None:
         told = tmp_path / "pid"
 

@@ -73,9 +73,9 @@ def run(
     """
     told: dict[int, Record] = {}
     study.ended = False
-    study.reap(watch)
-    study.plan(total, points)
     while True:
+        study.reap(watch)
+        study.plan(total, points)  # also what a worker elsewhere gave back meanwhile
         for record in study.records(but=told):
             told[record.trial] = record
             on_record(record)
@@ -87,8 +87,6 @@ def run(
             time.sleep(worker.SECONDS_BETWEEN_LOOKS)
         else:
             worker.tried(study, trial, attempt, watch.private)
-        if study.reap(watch):
-            study.plan(total, points)
 
 
 @contextmanager
