@@ -1,5 +1,6 @@
 """Stage tune: what it writes, how it goes on after a kill, and what the store gets of it."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from optuna.storages import InMemoryStorage
 from sklearn.datasets import load_digits
 from tiny_study import outcome_of, process
 
@@ -314,8 +316,19 @@ class TestProcesses:
         assert [record.state for record in records] == ["complete", "complete"]
         assert {record.worker.rpartition(":")[2] for record in records} == {str(started.pid)}
 
-    def test_a_worker_of_another_experiment_is_refused_in_one_line(self, project: Path) -> None:
-        with pytest.raises(StudyError, match=r"^Study 0123 is not that of this folder's") as found:
-            worker.main(None, "0123")
+    def test_a_worker_of_another_experiment_waits_and_says_what_is_there(
+        self,
+        project: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        ready = prepared.read()
+        there = InMemoryStorage()
+        Study(there, "0123", ready.settings.tune, ready.settings.sections)
+        monkeypatch.setattr(storage, "opened", lambda *_: contextlib.nullcontext(there))
+        monkeypatch.setattr(worker, "MOST_IDLE_SECONDS", 0.0)
+        with pytest.raises(StudyError, match="It has 0123: those are of other data") as found:
+            worker.join("grpc://elsewhere:1")
         assert "\n" not in str(found.value)
-        assert prepared.read().name in str(found.value)
+        assert ready.name in str(found.value)
+        assert [study.study_name for study in there.get_all_studies()] == ["0123"]

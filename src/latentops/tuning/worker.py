@@ -13,6 +13,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from latentops.errors import NumericalError, SettingsError, StudyError, exit_on_known_error
@@ -43,8 +44,11 @@ def work(
     done, idle_since = 0, time.monotonic()
     while not study.ended:
         if (trial := study.claim()) is not None:
-            tried(study, trial, attempt, private)
-            done, idle_since = done + 1, time.monotonic()
+            if tried(study, trial, attempt, private):
+                done += 1
+                if not private:
+                    _say(f"trial {trial.number} is done")
+            idle_since = time.monotonic()
         elif time.monotonic() - idle_since > most_idle_seconds:
             break
         else:
@@ -52,8 +56,9 @@ def work(
     return done
 
 
-def tried(study: Study, trial: Trial, attempt: Attempt, private: bool = False) -> None:
-    """One trial. What is no error of its own leaves it running: the next process takes it up."""
+def tried(study: Study, trial: Trial, attempt: Attempt, private: bool = False) -> bool:
+    """One trial; whether its result was taken. What is no error of its own leaves it running: the
+    next process takes it up."""
     with nullcontext() if private else alive.beating(trial):
         try:
             _attempted(study, trial, attempt)
@@ -61,11 +66,12 @@ def tried(study: Study, trial: Trial, attempt: Attempt, private: bool = False) -
             study.give_back(trial)
             raise
         except (UpdateFinishedTrialError, _TakenError):
-            print(
+            _say(
                 f"trial {trial.number} was given to another process, since nothing was seen of "
-                "this one: its result is left out",
-                file=sys.stderr,
+                "this one: its result is left out"
             )
+            return False
+    return True
 
 
 class _TakenError(Exception):
@@ -134,26 +140,50 @@ def die_with(parent_pid: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main(address: str | None = None, name: str | None = None) -> None:
-    """Take part in the study of this project's settings and data, or in the one named.
+def join(address: str) -> None:
+    """Be a worker of this folder's study at an address, where another machine begins it.
 
-    `address` is where it lives, its own journal by default. Raises StudyError where a study of
-    another experiment was named.
+    Raises StudyError where it is not begun in time.
     """
     ready = prepared.read()
-    if name is not None and not name.startswith(ready.name):
-        raise StudyError(
-            f"Study {name} is not that of this folder's settings, data and code, which is "
-            f"{ready.name}. Bring them to the state of the machine that asked for the study."
-        )
-    trainer = ready.trainer(int(os.environ.get("OMP_NUM_THREADS", 0)) or None)
-    with storage.opened(address, prepared.journal(name or ready.name)) as opened:
-        study = Study(opened, name or ready.name, ready.settings.tune, ready.settings.sections)
-        work(study, trainer, address is None)
+    trainer = ready.trainer()
+    with storage.opened(address, prepared.journal(ready.name)) as opened:
+        _await(opened, ready.name)
+        study = Study(opened, ready.name, ready.settings.tune, ready.settings.sections)
+        _say(f"study {study.name}: taking part")
+        done = work(study, trainer, private=False)
+        _say(f"study {study.name}: {'ended' if study.ended else 'nothing to do'}; {done} done here")
+
+
+def _await(opened: BaseStorage, name: str) -> None:
+    """A study that this process made would have this folder's settings for its default."""
+    end, told = time.monotonic() + MOST_IDLE_SECONDS, False
+    while name not in (there := [study.study_name for study in opened.get_all_studies()]):
+        others = f"It has {', '.join(there)}: those are of other data, settings or code. "
+        missing = f"The storage has no study {name}, which is that of this folder. "
+        if time.monotonic() > end:
+            raise StudyError(missing + others * bool(there) + "Begin it with `make tune`.")
+        if not told:
+            _say(f"{missing}{others * bool(there)}Waiting for it.")
+            told = True
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _beside_its_parent(name: str) -> None:
+    """One of several on a machine: the process that begun the study says what there is to say."""
+    ready = prepared.read()
+    trainer = ready.trainer(int(os.environ["OMP_NUM_THREADS"]))
+    with storage.opened(prepared.address(), prepared.journal(name)) as opened:
+        study = Study(opened, name, ready.settings.tune, ready.settings.sections)
+        work(study, trainer, private=prepared.address() is None)
 
 
 if __name__ == "__main__":
     _, of_study, parent_pid = sys.argv
     die_with(int(parent_pid))
     with exit_on_known_error(), suppress(KeyboardInterrupt):
-        main(prepared.address(), of_study)
+        _beside_its_parent(of_study)
