@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -771,6 +772,20 @@ class TestCluster:
         for process in cluster.processes:
             process.join(60)
         assert sorted(process.exitcode or 0 for process in cluster.processes) == [-9] + [0] * 7
+
+    def test_workers_that_come_at_once_make_the_tables_once(
+        self, postgres: Postgres, tmp_path: Path
+    ) -> None:
+        address = postgres.make("fresh")
+        together = threading.Barrier(8)
+
+        def come(_: int) -> int:
+            together.wait()
+            with storage.opened(address, tmp_path) as opened:
+                return len(opened.get_all_studies())
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(come, range(8))) == [0] * 8
 
     def test_a_password_that_is_wrong_is_an_error_at_once(
         self, postgres: Postgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -198,11 +198,10 @@ def _with_tables(url: sqlalchemy.URL) -> RDBStorage:
     options: dict[str, Any] = {"connect_args": _CONNECTION, "pool_pre_ping": True}
     template = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     engine = sqlalchemy.create_engine(url, connect_args=_CONNECTION)
+    lock = sqlalchemy.func.pg_advisory_xact_lock(_LOCK_OF_TABLES)
     try:
         with engine.begin() as connection:
-            connection.execute(
-                sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_LOCK_OF_TABLES))
-            )
+            connection.execute(sqlalchemy.select(lock))
             return RDBStorage(template, engine_kwargs=options)
     except RuntimeError as error:  # tables of another version
         raise StudyError(" ".join(str(error).split())) from error
