@@ -398,9 +398,14 @@ class TestKills:
         assert tried == choices(run(settings))[1:]
 
     def test_interrupting_is_no_attempt(self) -> None:
+        def die(choice: Choice, report: Report) -> Outcome:
+            raise ZeroDivisionError
+
         where = InMemoryStorage()
-        for _ in range(studies.MOST_ATTEMPTS + 1):
+        for _ in range(studies.MOST_ATTEMPTS - 1):
             interrupted_after(0, tune(trials=2), where)
+        with pytest.raises(ZeroDivisionError):
+            resumed(tune(trials=2), where, attempt=die)
         assert outcomes(resumed(tune(trials=2), where)) == outcomes(run(tune(trials=2)))
 
     def test_a_kill_between_failing_a_trial_and_asking_again_loses_nothing(self) -> None:
