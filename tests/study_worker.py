@@ -3,6 +3,7 @@
 import functools
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from latentops import objectives
@@ -46,7 +47,11 @@ def main(address: str, trials: int, log: Path, seconds: float) -> None:
         _note(log, choice[BETA])
         return outcome(choice[BETA])
 
-    with storage.opened(address, Path("unused")) as opened:
+    with (
+        suppress(KeyboardInterrupt),
+        storage.interrupted_by_sigterm(),
+        storage.opened(address, Path("unused")) as opened,
+    ):
         worker.work(Study(opened, NAME, settings(trials), SECTIONS), attempt)
 
 

@@ -773,6 +773,24 @@ class TestCluster:
             process.join(60)
         assert sorted(process.exitcode or 0 for process in cluster.processes) == [-9] + [0] * 7
 
+    def test_a_trial_whose_worker_is_told_to_end_is_no_attempt(
+        self, tmp_path: Path, cluster_at: Callable[[str, int], Cluster]
+    ) -> None:
+        address = f"grpc://localhost:{(port := free_port())}"
+        with (
+            served(tmp_path / "shared.journal", port),
+            storage.opened(address, tmp_path) as opened,
+        ):
+            tuning = study_worker.settings(1)
+            study = studies.Study(opened, study_worker.NAME, tuning, study_worker.SECTIONS)
+            study.plan(1)
+            cluster = cluster_at(address, 1)
+            cluster.start(seconds=300.0)
+            cluster.hit(signal.SIGTERM)
+            cluster.processes[0].join()
+            (trial,) = study.trials()
+            assert trial.user_attrs[studies.INTERRUPTED]
+
     def test_workers_that_come_at_once_make_the_tables_once(
         self, postgres: Postgres, tmp_path: Path
     ) -> None:
