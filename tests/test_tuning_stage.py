@@ -203,12 +203,12 @@ class TestGoingOn:
         monkeypatch.setattr(Trainer, "__call__", untrained)
         stage.main()
         first = best().study
-        assert "a new study" not in capsys.readouterr().err
+        assert "another than the last one" not in capsys.readouterr().err
         artifacts.write_tensors(digits(slice(500, 700)), artifacts.tensors_path("valid"))
         stage.main()
         second = best().study
         assert second != first
-        said = f"this is a new study, {second}, for since study {first} these have changed: data."
+        said = f"{second}, is another than the last one, {first}, for these are not the same: data."
         assert said in capsys.readouterr().err
         kept = {path.stem for path in Path("mlruns/optuna").glob("*.journal")}
         assert kept == {first, second}

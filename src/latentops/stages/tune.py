@@ -31,9 +31,9 @@ Settings = prepared.Settings
 
 def main() -> None:
     ready = prepared.read()
-    for line in identity.news(ready.name, ready.parts, prepared.journal(ready.name).parent):
-        print(line, file=sys.stderr)
     with coordinator.opened(ready, ready.name) as study, _observed(ready) as observed:
+        for line in identity.news(ready.name, ready.parts, prepared.journal(ready.name).parent):
+            print(line, file=sys.stderr)
         records = _run(ready, study, observed)
         studies.require_success(records)
         trials = studies.table(records, study.settings)

@@ -108,6 +108,8 @@ def news(name: str, present: dict[str, Any], folder: Path) -> Iterator[str]:
     before = artifacts.read_json(last) if last.exists() else {}
     if before and before.get("study") != name:
         changed = [part for part, value in present.items() if before["parts"].get(part) != value]
-        why = f"since study {before['study']} these have changed: {', '.join(changed)}"
-        yield f"this is a new study, {name}, for {why}. The trials of the old one are kept."
+        yield (
+            f"this study, {name}, is another than the last one, {before['study']}, for these are "
+            f"not the same: {', '.join(changed)}. The trials of both are kept."
+        )
     artifacts.write_json({"study": name, "parts": present}, last)

@@ -146,8 +146,9 @@ def join(address: str) -> None:
     Raises StudyError where it is not begun in time.
     """
     ready = prepared.read()
-    trainer = ready.trainer()
-    with storage.opened(address, prepared.journal(ready.name)) as opened:
+    trainer = ready.trainer(_threads())
+    own = prepared.journal(ready.name)
+    with storage.interrupted_by_sigterm(), storage.opened(address, own) as opened:
         _await(opened, ready.name)
         study = Study(opened, ready.name, ready.settings.tune, ready.settings.sections)
         _say(f"study {study.name}: taking part")
@@ -169,6 +170,12 @@ def _await(opened: BaseStorage, name: str) -> None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
+def _threads() -> int | None:
+    """Of $OMP_NUM_THREADS, whose first number is meant for this process; None where it has none."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(first) if first.isdecimal() and int(first) else None
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -176,7 +183,7 @@ def _say(line: str) -> None:
 def _beside_its_parent(name: str) -> None:
     """One of several on a machine: the process that begun the study says what there is to say."""
     ready = prepared.read()
-    trainer = ready.trainer(int(os.environ["OMP_NUM_THREADS"]))
+    trainer = ready.trainer(_threads())
     with storage.opened(prepared.address(), prepared.journal(name)) as opened:
         study = Study(opened, name, ready.settings.tune, ready.settings.sections)
         work(study, trainer, private=prepared.address() is None)
