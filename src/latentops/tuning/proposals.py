@@ -108,9 +108,12 @@ def _proposing(settings: Settings, slot: int) -> optuna.samplers.BaseSampler:
 
 
 def _tpe(seed: int, conditional: bool) -> optuna.samplers.TPESampler:
-    with warnings.catch_warnings():  # `group` is called experimental
+    """Trials that others train at the moment count as bad, so that two do not go to one place."""
+    with warnings.catch_warnings():  # what is asked for here is called experimental
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=conditional)
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=conditional, constant_liar=True
+        )
 
 
 def _at(units: Sequence[float], settings: Settings, sections: Sections) -> Choice:
