@@ -94,7 +94,8 @@ class Study:
             self._fail(trial, CANCELLED)
         taken = {trial.user_attrs.get(SLOT) for trial in there}
         free = (slot for slot in itertools.count() if slot not in taken)
-        self._enqueue([*itertools.islice(free, max(0, missing))], points)
+        if missing > 0:  # a large grid takes a while to be laid out
+            self._enqueue([*itertools.islice(free, missing)], points)
 
     def claim(self) -> Trial | None:
         """A slot that nobody else has, the first of them; None where none waits."""
