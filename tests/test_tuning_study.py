@@ -721,6 +721,16 @@ class TestWorkers:
             started.wait()
         assert (tmp_path / "starts").read_text() == "3\n" * 3
 
+    def test_ctrl_c_in_a_terminal_reaches_them_once(self) -> None:
+        """A terminal sends it to its process group; `end` passes it on."""
+        others = coordinator.Workers(["sleep", "300"], 1, threads=1)
+        others.keep()
+        [started] = [each for each in others._running if each]
+        try:
+            assert os.getpgid(started.pid) != os.getpgrp()
+        finally:
+            others.end(signal.SIGTERM)
+
     @pytest.mark.parametrize("count", [1, 2, 10_000])
     def test_the_cores_are_shared_out(self, count: int) -> None:
         cores = len(os.sched_getaffinity(0))

@@ -140,7 +140,9 @@ class Workers:
         threads = {
             f"{library}_NUM_THREADS": str(self._threads) for library in ("OMP", "MKL", "OPENBLAS")
         }
-        return subprocess.Popen(self._command, env=os.environ | threads)
+        # Not of this process's group: Ctrl-C in a terminal would reach them beside `end`, and the
+        # second signal would stop a worker that is giving its trial back.
+        return subprocess.Popen(self._command, env=os.environ | threads, process_group=0)
 
 
 @contextmanager
