@@ -32,7 +32,17 @@ from tiny_study import (
 )
 
 from latentops.errors import NumericalError, SettingsError, StudyError
-from latentops.tuning import alive, coordinator, importance, journal, picks, progress, space, worker
+from latentops.tuning import (
+    alive,
+    coordinator,
+    importance,
+    journal,
+    picks,
+    prepared,
+    progress,
+    space,
+    worker,
+)
 from latentops.tuning import study as studies
 from latentops.tuning.outcome import Outcome, Report
 from latentops.tuning.settings import Settings
@@ -735,6 +745,15 @@ class TestWorkers:
     def test_the_cores_are_shared_out(self, count: int) -> None:
         cores = len(os.sched_getaffinity(0))
         assert count * coordinator.threads_of_each(count) <= max(cores, count)
+
+    def test_none_here_and_no_place_to_meet_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv(prepared.STORAGE, raising=False)
+        ready: Any = None  # not needed for that
+        study = study_in(InMemoryStorage(), tune(workers=0))
+        with pytest.raises(StudyError, match=r"tune\.workers is 0.*STUDY_STORAGE"):
+            coordinator.carry_out(ready, study, 3, lambda _: None)
 
     def test_none_here_leaves_the_trials_to_the_others(self, tmp_path: Path) -> None:
         settings = tune(trials=3, sampler="random", workers=0)

@@ -50,8 +50,16 @@ def carry_out(
     on_record: OnRecord,
     points: Sequence[Choice] | None = None,
 ) -> list[Record]:
-    """`run` with the workers here that the settings ask for; of `points` one at least."""
+    """`run` with the workers here that the settings ask for; of `points` one at least.
+
+    Raises StudyError where nobody could work.
+    """
     count = study.settings.workers if points is None else max(1, study.settings.workers)
+    if not count and prepared.address() is None:
+        raise StudyError(
+            f"tune.workers is 0, which leaves the trials to other machines, and {prepared.STORAGE} "
+            "does not say where they meet. Set it (docs/jobs.md), or raise tune.workers."
+        )
     with workers(study.name, count) as others:
         attempt = ready.trainer(threads_of_each(count)) if count else None
         watch = alive.Watch(private=prepared.address() is None)
