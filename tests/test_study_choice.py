@@ -571,6 +571,14 @@ class TestCompare:
         same = found.model_copy(update={"default": found.settings | {"train.clip_norm": None}})
         assert compare.nothing_to_compare(same)
 
+    def test_a_score_that_was_changed_since_is_refused(self) -> None:
+        by_rate = tune(mode="budget", rate_nats=9.0)
+        found = best(mode="budget", rate_nats=9.0)
+        compare.check_same_score(found, by_rate)
+        for other in (tune(mode="score"), tune(mode="budget", rate_nats=8.0)):
+            with pytest.raises(StudyError, match="chose by mode budget"):
+                compare.check_same_score(found, other)
+
     def test_the_file_has_no_number_that_is_none(self, tmp_path: Path) -> None:
         found = comparison([-80.0, "Not finite.", -82.0], [-90.0, -50.0, -92.0], mode="pareto")
         artifacts.write_json(found, tmp_path / "compare.json")

@@ -25,9 +25,11 @@ _LOST = "its process died in each attempt"
 def main(best: Best, trials: pd.DataFrame, seeds: int) -> Comparison:
     """Train what is missing, write tune/compare.json and tell MLflow.
 
-    Raises StudyError where fewer than two seeds can be trained with both settings.
+    Raises StudyError where params.yaml asks for another score than the study was by, and where
+    fewer than two seeds can be trained with both settings.
     """
     ready = prepared.read()
+    compare.check_same_score(best, ready.settings.tune)
     points = compare.points(best, ready.settings.train, seeds)
     with (
         coordinator.opened(ready, _name(ready, points)) as study,

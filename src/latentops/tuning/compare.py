@@ -86,6 +86,22 @@ def nothing_to_compare(best: Best) -> bool:
     return best.default | best.settings == best.default
 
 
+def check_same_score(best: Best, tune: Settings) -> None:
+    """Raise StudyError where params.yaml now asks for another score than the study was by."""
+    chosen_by = _criterion(best.mode, best.score_name, best.rate_budget_nats)
+    asked_for = _criterion(tune.mode, tune.score_name, tune.rate_nats)
+    if chosen_by != asked_for:
+        raise StudyError(
+            f"Study {best.study} chose by {chosen_by}, section tune of params.yaml now asks for "
+            f"{asked_for}. Set it back, or run `make tune` for this one first."
+        )
+
+
+def _criterion(mode: str, score_name: str, budget_nats: float | None) -> str:
+    within = f" within {budget_nats:g} nats" if mode == "budget" and budget_nats is not None else ""
+    return f"mode {mode}, {score_name}{within}"
+
+
 def points(best: Best, train: TrainSettings, seeds: int) -> list[Choice]:
     """What is trained: both arms of each seed, the seeds after `train.seed`, to the last epoch."""
     settings = {"chosen": best.default | best.settings, "default": best.default}
