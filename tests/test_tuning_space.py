@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from typing import Any
 
 import pytest
@@ -104,6 +105,7 @@ class TestSettings:
             ("model.hidden", {"model.hidden": [[9]]}, "model.hidden never is [9]"),
             (BETA, {BETA: [9.0]}, "objective.beta never is 9"),
             (BETA, {BETA: ["strong"]}, "objective.beta never is strong"),
+            (BETA, {BETA: [math.nan]}, "objective.beta never is nan"),
         ],
     )
     def test_a_condition_on_what_is_not_chosen_before_is_refused(
@@ -143,6 +145,10 @@ class TestCheck:
             ({"model.activation": {"choices": ["elu"]}}, "model.activation: elu: Input should be"),
             ({"objective.warmup": {"low": 0, "high": 2}}, "objective.warmup: 2: Input should be"),
             ({BETA: {"low": 0.5, "high": 2.5, "type": "int"}}, "objective.beta: type int needs"),
+            (
+                {BETA: {"low": 0.5, "high": 2.5}, LATENT: BOUNDS | {"when": {BETA: [1.0]}}},
+                "model.latent: when names objective.beta, which hardly ever is exactly one value",
+            ),
         ],
     )
     def test_a_space_that_does_not_fit_the_settings_is_one_line(

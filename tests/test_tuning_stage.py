@@ -15,6 +15,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from optuna import create_study
 from optuna.storages import InMemoryStorage
 from sklearn.datasets import load_digits
 from tiny_study import outcome_of, process
@@ -332,3 +333,6 @@ class TestProcesses:
         assert "\n" not in str(found.value)
         assert ready.name in str(found.value)
         assert [study.study_name for study in there.get_all_studies()] == ["0123"]
+        create_study(study_name=ready.name, storage=there)  # begun, but not yet by its default
+        with pytest.raises(StudyError, match="Begin it with `make tune`"):
+            worker.join("grpc://elsewhere:1")

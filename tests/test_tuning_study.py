@@ -100,6 +100,25 @@ class TestTotal:
         assert run(settings, failing, where, seen) == records
         assert seen == [*records, *records]
 
+    def test_slots_that_two_machines_planned_at_once_are_done_once(self) -> None:
+        settings, where = tune(sampler="grid", trials=9), InMemoryStorage()
+        first = study_in(where, settings)
+        first.plan(9)
+        other = study_in(where, settings)
+        other._enqueue(range(9), None)  # it had read the study before the first had planned
+        assert len(first.trials()) == 18
+        records = run(settings, where=where)
+        assert choices(records) == choices(run(settings))
+
+    def test_of_a_large_study_only_the_next_slots_wait(self) -> None:
+        study = study_in(InMemoryStorage(), tune(sampler="random", trials=2_000))
+        study.plan(2_000)
+        waiting = study.trials(TrialState.WAITING)
+        assert len(waiting) == 500
+        study.plan(2_000)
+        assert len(study.trials()) == 500
+        assert len(run(tune(sampler="random", trials=600))) == 600
+
     @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
     def test_topping_up_asks_what_one_run_would_have_asked(self, sampler: str) -> None:
         where = InMemoryStorage()

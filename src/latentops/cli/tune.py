@@ -120,6 +120,11 @@ def _last_study() -> "tuple[Best, pd.DataFrame]":
     from latentops import artifacts
     from latentops.tuning.choice import Best
 
+    if not artifacts.STUDY_BEST.exists() and artifacts.STUDY_TRIALS.exists():
+        raise StudyError(
+            f"The last study chose nothing: {artifacts.STUDY_TRIALS} has its trials. `make tune` "
+            "says why."
+        )
     if not artifacts.STUDY_BEST.exists():
         raise StudyError(
             f"There is no study yet: {artifacts.STUDY_BEST} is missing. `make tune` runs one."

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,10 +36,10 @@ def main() -> None:
         for line in identity.news(ready.name, ready.parts, prepared.journal(ready.name).parent):
             print(line, file=sys.stderr)
         records = _run(ready, study, observed)
+        trials = _write_trials(study, records)
         studies.require_success(records)
-        trials = studies.table(records, study.settings)
         best = choice.best(trials, study.name, study.settings, ready.shared, study.default)
-        _write(study, records, trials, best)
+        _write_choice(study, trials, best)
     pictures = sorted(artifacts.STUDY_PICTURES.glob("*.png"))
     files = (artifacts.STUDY_BEST, artifacts.STUDY_TRIALS, artifacts.STUDY_REPORT, *pictures)
     counts = {f"trials_{name}": getattr(best, name) for name in ("pruned", "failed")}
@@ -71,14 +72,20 @@ def _told_of(
     observed: tracking.Study, shown: progress.Progress
 ) -> Iterator[Callable[[Record], None]]:
     """Tells people and the store of each trial while the next one trains."""
-    told: list[Future[None]] = []
+    told: deque[Future[None]] = deque()
 
     def tell(record: Record) -> None:
         shown.show(record)
         _record(observed, record)
 
     with ThreadPoolExecutor(max_workers=1) as thread:
-        yield lambda record: told.append(thread.submit(tell, record))
+
+        def on_record(record: Record) -> None:
+            while told and told[0].done():
+                told.popleft().result()  # a bug there ends the study now, and not after hours
+            told.append(thread.submit(tell, record))
+
+        yield on_record
     for each in told:
         each.result()
 
@@ -91,21 +98,25 @@ def _record(observed: tracking.Study, record: Record) -> None:
     )
 
 
-def _write(
-    study: Study, records: Sequence[Record], trials: pd.DataFrame, best: choice.Best
-) -> None:
-    curves = studies.curves(records)
-    importances = importance.table(study, trials, study.settings.seed)
+def _write_trials(study: Study, records: Sequence[Record]) -> pd.DataFrame:
+    """Also where none of them can be chosen, so that people see why."""
+    trials = studies.table(records, study.settings)
+    artifacts.STUDY_BEST.unlink(missing_ok=True)  # of another study
     artifacts.write_table(trials, artifacts.STUDY_TRIALS)
-    artifacts.write_table(curves, artifacts.STUDY_CURVES)
+    artifacts.write_table(studies.curves(records), artifacts.STUDY_CURVES)
+    importances = importance.table(study, trials, study.settings.seed)
     artifacts.write_table(importances, artifacts.STUDY_IMPORTANCE)
+    return trials
+
+
+def _write_choice(study: Study, trials: pd.DataFrame, best: choice.Best) -> None:
     shutil.rmtree(artifacts.STUDY_PICTURES, ignore_errors=True)
     compared = artifacts.STUDY_COMPARE
     study_page.write(
         best.model_dump(),
         trials,
-        importances,
-        curves,
+        importance=artifacts.read_table(artifacts.STUDY_IMPORTANCE),
+        curves=artifacts.read_table(artifacts.STUDY_CURVES),
         search=study.settings.model_dump(mode="json"),
         compare=artifacts.read_json(compared) if compared.exists() else None,
     )

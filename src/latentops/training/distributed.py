@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import joblib
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -92,7 +93,7 @@ class ManyRanks(Ranks):
 
     def threads(self, wanted: int | None) -> int:
         """No more than this rank's part of the machine's cores."""
-        part = max(1, len(os.sched_getaffinity(0)) // self._on_machine)
+        part = max(1, int(joblib.cpu_count()) // self._on_machine)
         return min(wanted or part, part)
 
     def device(self, chosen: torch.device) -> torch.device:

@@ -87,7 +87,7 @@ def run(
         for record in study.records(but=told):
             told[record.trial] = record
             on_record(record)
-        if len(told) >= total:
+        if study.filled() >= total:
             study.ended = True
             return [told[number] for number in sorted(told)]
         others.keep()

@@ -57,10 +57,15 @@ def parts(shared: Experiment, tune: Settings, sections: Sections) -> dict[str, A
     return {
         "data": shared.data_md5,
         "search": tune.model_dump(mode="json", exclude=_FREE),
-        "grid": proposals.grid(tune, sections) if tune.sampler == "grid" else None,
+        "grid": _grid_sha256(tune, sections) if tune.sampler == "grid" else None,
         "fixed settings": shared.fixed,
         "code": code_md5(),
     }
+
+
+def _grid_sha256(tune: Settings, sections: Sections) -> str:
+    points = json.dumps(proposals.grid(tune, sections), sort_keys=True)
+    return hashlib.sha256(points.encode()).hexdigest()
 
 
 def code_md5() -> str:

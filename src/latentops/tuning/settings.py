@@ -141,5 +141,8 @@ class Settings(Section):
 def _holds(dimension: Dimension, value: Any) -> bool:
     if dimension.choices is not None:
         return value in dimension.choices
-    inside = isinstance(value, int | float) and not math.isnan(value)
-    return inside and (dimension.low or 0) <= value <= (dimension.high or 0)
+    low, high = dimension.low or 0, dimension.high or 0
+    if not isinstance(value, int | float) or not low <= value <= high:
+        return False
+    steps = (value - low) / dimension.step if dimension.step else 0.0
+    return math.isclose(steps, round(steps), abs_tol=1e-9)

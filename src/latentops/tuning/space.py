@@ -49,6 +49,12 @@ def check(settings: Settings, sections: Sections) -> None:
         _check_kind(name, dimension, sections)
         for value in _ends(dimension):
             _check_value(name, value, sections)
+        for parent in dimension.when:
+            if _is_continuous(parent, settings.space[parent], sections):
+                raise SettingsError(
+                    f"tune.space: {name}: when names {parent}, which hardly ever is exactly one "
+                    "value: give it choices or a step."
+                )
 
 
 def applied(choice: Mapping[str, Any], sections: Sections) -> dict[str, Any]:
@@ -134,6 +140,11 @@ def holds(when: Mapping[str, Sequence[Any]], chosen: Mapping[str, Any]) -> bool:
         parent in chosen and chosen[parent] in [*map(_plain, values)]
         for parent, values in when.items()
     )
+
+
+def _is_continuous(name: str, dimension: Dimension, sections: Sections) -> bool:
+    free = dimension.choices is None and dimension.step is None and dimension.low != dimension.high
+    return free and not is_integer(name, dimension, sections)
 
 
 def _ends(dimension: Dimension) -> Iterator[Any]:

@@ -10,7 +10,7 @@ import collections
 import dataclasses
 import itertools
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import optuna
@@ -28,9 +28,10 @@ from latentops.tuning.settings import Settings
 from latentops.tuning.space import Choice, Sections
 
 MOST_ATTEMPTS = 3
+_MOST_WAITING = 500
 ATTEMPT, RETRY_OF, CHOICE = "attempt", "retry_of", "choice"
 FOUND, ERROR, INTERRUPTED, CANCELLED = "found", "error", "interrupted", "cancelled"
-ENDED = "ended"  # user attribute of the study
+ENDED, DEFAULT = "ended", "default"  # user attributes of the study
 _KEPT = (SLOT, CHOICE)  # when a trial is asked for again
 _MEASURED = tuple(field.name for field in dataclasses.fields(Outcome))
 
@@ -74,7 +75,7 @@ class Study:
                 pruner=proposals.pruner(settings),
                 load_if_exists=True,
             )
-            self.default = self._first_given("default", space.present(settings, sections))
+            self.default = self._first_given(DEFAULT, space.present(settings, sections))
             self.trials()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StudyError(
@@ -86,16 +87,22 @@ class Study:
         return self.optuna.get_trials(deepcopy=False, states=states or None)
 
     def plan(self, total: int, points: Sequence[Choice] | None = None) -> None:
-        """Have as many slots wait as are missing to `total`, the choices of `points` in theirs."""
+        """Have as many slots wait as are missing to `total`, the choices of `points` in theirs.
+
+        Of a large study only the next ones, for each process reads all that wait.
+        """
         self._ask_again()
         there = [*filter(_counts, self.trials())]  # read once: a worker may claim one meanwhile
-        missing = total - len(there)
-        for trial in _waiting(there)[missing:] if missing < 0 else []:
+        doubled = {trial.number: trial for trial in _doubled(there)}
+        waiting = [trial for trial in _waiting(there) if trial.number not in doubled]
+        taken = {_slot(trial) for trial in there}
+        missing = total - len(taken)
+        for trial in [*doubled.values(), *(waiting[missing:] if missing < 0 else ())]:
             self._fail(trial, CANCELLED)
-        taken = {trial.user_attrs.get(SLOT) for trial in there}
-        free = (slot for slot in itertools.count() if slot not in taken)
-        if missing > 0:  # a large grid takes a while to be laid out
-            self._enqueue([*itertools.islice(free, missing)], points)
+        asked = min(missing, _MOST_WAITING - len(waiting))
+        if asked > 0:  # a large grid takes a while to be laid out
+            free = (slot for slot in itertools.count() if slot not in taken)
+            self._enqueue([*itertools.islice(free, asked)], points)
 
     def claim(self) -> Trial | None:
         """A slot that nobody else has, the first of them; None where none waits."""
@@ -121,6 +128,10 @@ class Study:
 
     def spent(self) -> list[FrozenTrial]:
         return [trial for trial in self.trials() if _is_spent(trial)]
+
+    def filled(self) -> int:
+        """How many slots are done with."""
+        return len({_slot(trial) for trial in self.spent()})
 
     def records(self, but: Container[int] = ()) -> list[Record]:
         """The spent trials, oldest first, without those of the numbers given."""
@@ -261,6 +272,21 @@ def _counts(trial: FrozenTrial) -> bool:
     """Towards the total. What somebody else made wait, without a slot, does not."""
     waits = trial.state == TrialState.WAITING and SLOT in trial.user_attrs
     return waits or trial.state == TrialState.RUNNING or _is_spent(trial)
+
+
+def _slot(trial: FrozenTrial) -> int | str:
+    """One that somebody else made has none, and a place of its own."""
+    slot: int | None = trial.user_attrs.get(SLOT)
+    return f"trial {trial.number}" if slot is None else slot
+
+
+def _doubled(trials: Iterable[FrozenTrial]) -> Iterator[FrozenTrial]:
+    """Those that wait for a slot which an older trial has, as when two machines plan at once."""
+    seen = set()
+    for trial in trials:
+        if trial.state == TrialState.WAITING and _slot(trial) in seen:
+            yield trial
+        seen.add(_slot(trial))
 
 
 def _waiting(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:

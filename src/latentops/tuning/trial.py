@@ -1,18 +1,21 @@
 """One trial: a model trained on the training split and scored on the validation split."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import joblib
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from latentops import build, objectives
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data.batches import Examples, in_batches
+from latentops.errors import NumericalError
 from latentops.metrics import latent
 from latentops.model import VAE
 from latentops.training import loop
@@ -26,7 +29,8 @@ from latentops.tuning.space import Choice, Sections
 # What a nat of rate above the budget costs, in nats of distortion, when trials are pruned: more
 # than it can gain, for along the front a nat of rate buys less than beta nats of distortion.
 _COST_OF_EXCESS = 20.0
-_RUNGS = 3  # where the score is a head's, which costs a fit: after 1/9, 1/3 and all of the epochs
+_RUNGS = (1, 2)  # where the score is a head's, which costs a fit: after 1/3 and 1/9 of the epochs
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Trainer:
         Raises SettingsError where the score needs labels that the data does not have.
         """
         self._data, self._tune = data, tune
-        share = threads or joblib.cpu_count()
+        self._share = share = threads or joblib.cpu_count()
+        self._pools = ThreadpoolController()
         within = {"train.epochs": tune.epochs, "train.threads": share}
         if asked := space.value("train.threads", sections):
             within["train.threads"] = min(asked, share)
@@ -60,9 +65,13 @@ class Trainer:
         self._probe = Probe(data.spec.source, _labels(data), tune) if measured else None
 
     def __call__(self, choice: Choice, report: Report) -> Outcome:
-        """Raises NumericalError where a loss or a score is not finite, and SettingsError where the
-        chosen settings contradict each other."""
+        """Raises NumericalError where a loss or a score is not finite or the memory is too small,
+        and SettingsError where the chosen settings contradict each other."""
         sections = space.applied(choice, self._sections)
+        with self._within_share(), _memory_is_the_trials():
+            return self._trained(sections, report)
+
+    def _trained(self, sections: Mapping[str, Any], report: Report) -> Outcome:
         examples = self._examples(sections["model"])
         vae = build.model(
             self._data.spec,
@@ -73,6 +82,18 @@ class Trainer:
         )
         training = _Training(vae, examples, sections, self._tune, self._probe)
         return training.outcome(report)
+
+    @contextmanager
+    def _within_share(self) -> Iterator[None]:
+        """No more threads than this process's share: those of torch, and of what scikit-learn
+        calls."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(min(threads, self._share))
+        try:
+            with self._pools.limit(limits=self._share):
+                yield
+        finally:
+            torch.set_num_threads(threads)
 
     def _examples(self, model: build.Model) -> "_Examples":
         """Those of the trial before where its settings read the data alike."""
@@ -130,14 +151,15 @@ class _Training:
         and of a head's score none between its rungs."""
         epochs = self._settings.epochs
         steps = epochs * math.ceil(len(self._examples.train) / self._settings.batch_size)
-        if self._tune.pruner == "none" or not objectives.settled(step, steps, self._objective):
+        prunes = self._tune.pruner != "none" and row["epoch"] < epochs  # the last one is paid for
+        if not prunes or not objectives.settled(step, steps, self._objective):
             return None
         if self._tune.mode == "budget":
             excess_nats = outcome.excess_rate_nats(row["valid_rate_nats"], self._tune)
             return -row["valid_distortion_nats"] - _COST_OF_EXCESS * max(0.0, excess_nats)
         if self._probe is None:
             return row["valid_elbo_nats"]
-        if row["epoch"] not in {math.ceil(epochs / 3**rung) for rung in range(_RUNGS)}:
+        if row["epoch"] not in {math.ceil(epochs / 3**rung) for rung in _RUNGS}:
             return None
         return self._head_scores(self._means(self._examples.valid))[self._tune.score[0]]
 
@@ -156,6 +178,19 @@ class _Training:
         means_NZ = torch.cat([self._vae.encode(batch.input).mean for batch in batches])
         self._vae.train(training)
         return means_NZ.cpu()
+
+
+@contextmanager
+def _memory_is_the_trials() -> Iterator[None]:
+    """A model that is too large fails as a trial: the study goes on with smaller ones."""
+    try:
+        yield
+    except RuntimeError as error:  # also torch.OutOfMemoryError
+        if not any(sign in str(error) for sign in _NO_MEMORY):
+            raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise NumericalError("The model or its batches do not fit into the memory.") from error
 
 
 def _in_scope(data: Data, arrays: Arrays, model: build.Model) -> Examples:

@@ -8,12 +8,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
+from optuna.study._frozen import FrozenStudy
 from optuna.trial import Trial, TrialState
 
 from latentops.errors import NumericalError, SettingsError, StudyError, exit_on_known_error
@@ -159,8 +160,9 @@ def join(address: str) -> None:
 def _await(opened: BaseStorage, name: str) -> None:
     """A study that this process made would have this folder's settings for its default."""
     end, told = time.monotonic() + MOST_IDLE_SECONDS, False
-    while name not in (there := [study.study_name for study in opened.get_all_studies()]):
-        others = f"It has {', '.join(there)}: those are of other data, settings or code. "
+    while not _is_begun(name, there := opened.get_all_studies()):
+        names = ", ".join(study.study_name for study in there)
+        others = f"It has {names}: those are of other data, settings or code. "
         missing = f"The storage has no study {name}, which is that of this folder. "
         if time.monotonic() > end:
             raise StudyError(missing + others * bool(there) + "Begin it with `make tune`.")
@@ -174,6 +176,11 @@ def _threads() -> int | None:
     """Of $OMP_NUM_THREADS, whose first number is meant for this process; None where it has none."""
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(first) if first.isdecimal() and int(first) else None
+
+
+def _is_begun(name: str, there: Sequence[FrozenStudy]) -> bool:
+    """Whether it is there with the default of the folder that asked for it."""
+    return any(name == study.study_name and studies.DEFAULT in study.user_attrs for study in there)
 
 
 def _say(line: str) -> None:
