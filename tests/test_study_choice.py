@@ -718,7 +718,8 @@ class TestApply:
         error = error_of("tune", command)
         assert isinstance(error, StudyError)
         assert str(error) == (
-            "There is no study yet: tune/best.json is missing. `make tune` runs one."
+            "No study has ended here: tune/best.json is missing. `make tune` runs one, or goes on "
+            "with one that was stopped."
         )
 
     @pytest.mark.parametrize("command", ["apply", "compare"])

@@ -99,9 +99,9 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("first", "when", "said"),
         [
-            ("model.hidden", {"model.decoder_hidden": [[8]]}, "which does not stand before it"),
-            ("model.hidden", {"model.hiden": [[8]]}, "which does not stand before it"),
-            ("model.hidden", {LATENT: [1]}, "which does not stand before it"),
+            ("model.hidden", {"model.decoder_hidden": [[8]]}, "which stands nowhere before it"),
+            ("model.hidden", {"model.hiden": [[8]]}, "which stands nowhere before it"),
+            ("model.hidden", {LATENT: [1]}, "which stands nowhere before it"),
             ("model.hidden", {"model.hidden": [[9]]}, "model.hidden never is [9]"),
             (BETA, {BETA: [9.0]}, "objective.beta never is 9"),
             (BETA, {BETA: ["strong"]}, "objective.beta never is strong"),

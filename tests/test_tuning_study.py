@@ -880,7 +880,7 @@ class TestProgress:
             ["objective.warmup", "0 to 0.5, in steps of 0.1"],
             ["train.clip_norm", "one of null, 1.0, where model.hidden is [8]"],
         ]
-        assert last == "  0 of 5 trials are done; how long it takes is told after two of them"
+        assert last == "  0 of 5 trials are done; how long it takes is told after two more"
 
     @pytest.mark.parametrize(
         ("search", "said"),

@@ -63,10 +63,12 @@ def tune_apply(trial: int | None, pick: "Pick | None") -> None:
         raise click.UsageError("--trial and --pick both say which trial: leave one out.")
     project.enter()
     from latentops import artifacts, config
-    from latentops.tuning import choice
+    from latentops.tuning import choice, prepared
 
     best, trials = _last_study()
-    before, after = _edited(_changes(best, choice.pick(best, trials, trial, pick)))
+    settings = config.load(prepared.Settings).tune
+    chosen = choice.pick(best, trials, trial, pick, settings.rate_nats)
+    before, after = _edited(_changes(best, chosen))
     if before == after:
         click.echo(_HELD)
         return
@@ -127,7 +129,8 @@ def _last_study() -> "tuple[Best, pd.DataFrame]":
         )
     if not artifacts.STUDY_BEST.exists():
         raise StudyError(
-            f"There is no study yet: {artifacts.STUDY_BEST} is missing. `make tune` runs one."
+            f"No study has ended here: {artifacts.STUDY_BEST} is missing. `make tune` runs one, or "
+            "goes on with one that was stopped."
         )
     best = artifacts.read_schema(Best, artifacts.STUDY_BEST)
     return best, artifacts.read_table(artifacts.STUDY_TRIALS)

@@ -72,14 +72,20 @@ def best(
 
 
 def pick(
-    best: Best, trials: pd.DataFrame, trial: int | None = None, pick: Pick | None = None
+    best: Best,
+    trials: pd.DataFrame,
+    trial: int | None = None,
+    pick: Pick | None = None,
+    rate_nats: float | None = None,
 ) -> dict[str, Any]:
     """The settings of the chosen trial, of `trial`, or of the trial that `pick` means.
 
-    By dotted name; one whose condition did not hold is left out.
+    By dotted name; one whose condition did not hold is left out. `rate_nats` is the budget where
+    the study had none.
     """
     if pick is not None:
-        trial = picks.by(pick, trials, best.mode, best.rate_budget_nats)
+        budget_nats = best.rate_budget_nats if rate_nats is None else rate_nats
+        trial = picks.by(pick, trials, best.mode, budget_nats)
     if trial is None:
         return best.settings
     if trial not in set(trials["trial"]):

@@ -56,11 +56,18 @@ def parts(shared: Experiment, tune: Settings, sections: Sections) -> dict[str, A
     """By name: where one differs, the study is another."""
     return {
         "data": shared.data_md5,
-        "search": tune.model_dump(mode="json", exclude=_FREE),
+        "search": tune.model_dump(mode="json", exclude=_FREE | _unused(tune)),
         "grid": _grid_sha256(tune, sections) if tune.sampler == "grid" else None,
         "fixed settings": shared.fixed,
         "code": code_md5(),
     }
+
+
+def _unused(tune: Settings) -> set[str]:
+    """Settings that the mode does not look at."""
+    unused = {"budget": {"score", "labels"}, "pareto": {"score", "labels", "rate_nats"}}
+    by_elbo = {"labels"} if tune.score == ("elbo",) else set()
+    return unused.get(tune.mode, {"rate_nats"} | by_elbo)
 
 
 def _grid_sha256(tune: Settings, sections: Sections) -> str:

@@ -27,9 +27,7 @@ def plan(study: Study, total: int, machines: str) -> Iterator[str]:
     for name, dimension in tune.space.items():
         yield f"  {name:{width}}  {_range(dimension)}{_condition(dimension)}"
     done = len(study.spent())
-    left = (
-        "nothing is left to do" if done >= total else "how long it takes is told after two of them"
-    )
+    left = "nothing is left to do" if done >= total else "how long it takes is told after two more"
     yield f"  {done} of {total} trials are done; {left}"
 
 
@@ -85,10 +83,15 @@ class Progress:
             after = f" after {len(record.curve)} epochs" if record.state == "pruned" else ""
             return f"{record.state}{after}{record.error and f': {record.error}'}"
         found = record.outcome
-        rate_distortion = f"rate {found.rate_nats:.4g}, distortion {found.distortion_nats:.5g} nats"
+        terms = {
+            "ELBO": found.elbo_nats,
+            "rate": found.rate_nats,
+            "distortion": found.distortion_nats,
+        }
+        nats = ", ".join(f"{name} {value:.5g}" for name, value in terms.items())
         scores = {"accuracy": found.accuracy, "macro recall": found.macro_recall}
         told = [f"{name} {value:.4f}" for name, value in scores.items() if value is not None]
-        return ", ".join([*told, rate_distortion])
+        return ", ".join([*told, f"{nats} nats"])
 
 
 def _goal(tune: Settings) -> str:
@@ -97,7 +100,8 @@ def _goal(tune: Settings) -> str:
     if tune.mode == "budget":
         return f"the least distortion with a rate of at most {tune.rate_nats:g} nats, on validation"
     scores = " and ".join(name.replace("_", " ") for name in tune.score)
-    labels = "" if tune.labels is None else f" with {tune.labels} labels of each class"
+    by_likelihood = tune.labels is None or tune.score == ("elbo",)
+    labels = "" if by_likelihood else f" with {tune.labels} labels of each class"
     return f"the highest {scores.replace('elbo', 'ELBO')} on validation{labels}"
 
 

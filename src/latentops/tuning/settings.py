@@ -132,7 +132,7 @@ class Settings(Section):
         for name, dimension in self.space.items():
             for parent, values in dimension.when.items():
                 if parent not in seen:
-                    yield f"space.{name}: when names {parent}, which does not stand before it"
+                    yield f"space.{name}: when names {parent}, which stands nowhere before it"
                 elif strange := [value for value in values if not _holds(seen[parent], value)]:
                     yield f"space.{name}: {parent} never is {strange[0]}"
             seen[name] = dimension
