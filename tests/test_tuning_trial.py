@@ -379,7 +379,6 @@ class TestIdentity:
             {"sampler": "grid"},
             {"seed": 1},
             {"score": "accuracy"},
-            {"labels": 5},
             {"mode": "pareto"},
             {"pruner": "median"},
             {"epochs": 9},
@@ -397,6 +396,15 @@ class TestIdentity:
     def test_how_many_who_and_which_in_the_end_are_not(self, values: dict[str, Any]) -> None:
         same = {"mode": values["mode"]} if "mode" in values else {}
         assert name(**values) == name(**same)
+
+    def test_a_setting_that_the_mode_reads_is_part_of_the_name_and_another_is_not(self) -> None:
+        assert name(labels=5) == name()
+        assert name(score="accuracy", labels=5) != name(score="accuracy")
+        pareto = {"mode": "pareto"}
+        assert name(score="accuracy", rate_nats=3.0, **pareto) == name(**pareto)
+        budget = {"mode": "budget", "rate_nats": 3.0}
+        assert name(score="accuracy", labels=5, **budget) == name(**budget)
+        assert name(**budget | {"rate_nats": 4.0}) != name(**budget)
 
     def test_the_number_of_trials_is_part_of_a_grid_alone(self) -> None:
         for sampler in ("tpe", "qmc", "random", "gp"):

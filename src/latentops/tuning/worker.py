@@ -1,6 +1,6 @@
 """A process that takes part in a study: it claims a slot, trains, tells, and claims the next.
 
-    python -m latentops.tuning.worker STUDY PARENT_PID     one more, as stage tune starts it
+`python -m latentops.tuning.worker STUDY PARENT_PID` is one more, as stage tune starts it.
 """
 
 import dataclasses
