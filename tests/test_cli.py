@@ -15,12 +15,13 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny_model import write_project, write_scores
 
-from latentops import artifacts, config, inference, service
+from latentops import artifacts, config, service
 from latentops.artifacts import Spec, Vocabulary
 from latentops.cli import models
 from latentops.cli.main import cli
 from latentops.errors import ArtifactError, IntegrityError, SettingsError, StoreError
-from latentops.inference import Predictor
+from latentops.inference.folder import export
+from latentops.inference.predictor import Predictor
 from latentops.registry import candidate
 from latentops.registry.register import register
 
@@ -206,7 +207,7 @@ class TestServe:
     ) -> None:
         monkeypatch.chdir(tmp_path)  # no project
         write_project(Path())
-        inference.export(Path(), Path("model folder"))
+        export(Path(), Path("model folder"))
         run("serve", "model folder", "--host", "0.0.0.0", "--port", "0")
         assert served == [(Path("model folder"), "0.0.0.0", 0)]
 
@@ -283,7 +284,7 @@ class TestPredict:
     ) -> None:
         monkeypatch.chdir(tmp_path)  # no project
         write_project(Path())
-        inference.export(Path(), Path("model folder"))
+        export(Path(), Path("model folder"))
         Path("in.jsonl").write_text('{"said": "turn on"}\n')
         options = ("--task", "encode", "--text-column", "said")
         run("predict", "model folder", "--input", "in.jsonl", "--output", "out.jsonl", *options)

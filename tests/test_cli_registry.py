@@ -24,7 +24,7 @@ from latentops import artifacts, config, store
 from latentops.cli import registry as commands
 from latentops.cli.main import cli
 from latentops.errors import IntegrityError, RefusedError, StoreError
-from latentops.inference import Predictor
+from latentops.inference.predictor import Predictor
 from latentops.registry import audit, candidate
 from latentops.registry import reproduce as making
 from latentops.registry.register import register

@@ -17,14 +17,16 @@ from tiny_model import (
     write_project,
 )
 
-from latentops import artifacts, build, inference
+from latentops import artifacts, build
 from latentops.artifacts import Spec
 from latentops.classifier import Classifier, save_absence
 from latentops.data import vocabulary
 from latentops.data.batches import in_batches
 from latentops.elbo import terms
 from latentops.errors import ArtifactError, DataError
-from latentops.inference import Predictor
+from latentops.inference.folder import FILES, HEAD_FILES, export
+from latentops.inference.predictor import DOCUMENT_WORDS, SCORE_SAMPLES, Predictor, Result
+from latentops.inference.raw import Raw
 from latentops.likelihoods import Multinomial
 
 LEVELS = np.arange(12, dtype=np.uint8).reshape(2, 3, 2) * 20
@@ -34,7 +36,7 @@ BINARY = IMAGES.model_copy(update={"levels": 2})
 
 def predictor_of(spec: Spec, folder: Path) -> Predictor:
     write_project(folder / "project", spec)
-    inference.export(folder / "project", folder / "model")
+    export(folder / "project", folder / "model")
     return Predictor.from_folder(folder / "model")
 
 
@@ -48,7 +50,7 @@ def images(tmp_path: Path) -> Predictor:
     return predictor_of(IMAGES, tmp_path)
 
 
-def table(result: inference.Result) -> pd.DataFrame:
+def table(result: Result) -> pd.DataFrame:
     assert isinstance(result, pd.DataFrame)
     return result
 
@@ -80,7 +82,7 @@ def test_codes_are_the_posterior_means_of_the_word_counts(texts: Predictor) -> N
     ],
     ids=["array", "series", "table", "one column", "tuple"],
 )
-def test_texts_come_in_many_forms(texts: Predictor, raw: inference.Raw) -> None:
+def test_texts_come_in_many_forms(texts: Predictor, raw: Raw) -> None:
     pd.testing.assert_frame_equal(texts.encode(raw), texts.encode(TEXTS))
 
 
@@ -96,7 +98,7 @@ def test_texts_come_in_many_forms(texts: Predictor, raw: inference.Raw) -> None:
     ],
     ids=["with channel", "integers", "shares", "lists", "single precision", "between levels"],
 )
-def test_images_come_in_many_forms(images: Predictor, raw: inference.Raw) -> None:
+def test_images_come_in_many_forms(images: Predictor, raw: Raw) -> None:
     pd.testing.assert_frame_equal(images.encode(raw), images.encode(LEVELS))
 
 
@@ -169,7 +171,7 @@ def test_a_model_without_classes_says_why_it_cannot_classify(tmp_path: Path) -> 
 
 def test_a_folder_from_before_classifiers_does_all_but_classify(tmp_path: Path) -> None:
     predictor_of(COUNTS, tmp_path)
-    for path in inference.HEAD_FILES:
+    for path in HEAD_FILES:
         (tmp_path / "model" / path.name).unlink()
     predictor = Predictor.from_folder(tmp_path / "model")
     for task in ("encode", "reconstruct", "generate", "score"):
@@ -183,7 +185,7 @@ def test_a_folder_from_before_classifiers_does_all_but_classify(tmp_path: Path) 
 
 def test_the_score_is_the_elbo_averaged_over_samples(texts: Predictor) -> None:
     """Against the same 16 draws through elbo.terms, and near the mean of 4,000 others."""
-    noise_KZ = torch.randn((inference.SCORE_SAMPLES, 3), generator=torch.Generator().manual_seed(5))
+    noise_KZ = torch.randn((SCORE_SAMPLES, 3), generator=torch.Generator().manual_seed(5))
     scores = texts.score(TEXTS, seed=5)["elbo_nats"].to_numpy()
     with torch.no_grad():
         (batch,) = texts._read(TEXTS, seed=5)
@@ -193,7 +195,7 @@ def test_the_score_is_the_elbo_averaged_over_samples(texts: Predictor) -> None:
         many_KBZ = posterior.sample(torch.Generator().manual_seed(0), samples=4000)
         elbo_KB = terms(posterior, texts.vae.decode(many_KBZ), batch.target).elbo_B
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
-    tolerance = 5 * elbo_KB.std(0).numpy() / inference.SCORE_SAMPLES**0.5
+    tolerance = 5 * elbo_KB.std(0).numpy() / SCORE_SAMPLES**0.5
     assert (abs(scores - elbo_KB.mean(0).numpy()) < tolerance).all()
 
 
@@ -213,7 +215,7 @@ def test_the_other_rows_change_nothing(
     raw = TEXTS if spec is COUNTS else list(LEVELS)
     together = table(predictor.predict(raw, task))
     alone = pd.concat([table(predictor.predict([row], task)) for row in raw], ignore_index=True)
-    monkeypatch.setattr(inference, "_BATCH", 2)
+    monkeypatch.setattr("latentops.inference.predictor._BATCH", 2)
     in_twos = table(predictor.predict(raw, task))
     pd.testing.assert_frame_equal(alone, together, rtol=1e-5)
     pd.testing.assert_frame_equal(in_twos, together, rtol=1e-5)
@@ -253,7 +255,7 @@ def test_generation_is_by_seed_and_begins_alike_for_any_n(
     pd.testing.assert_frame_equal(dreamt, table(texts.generate(300, seed=4)))
     known = set(VOCABULARY.terms) - {"the"}
     assert {word for text in dreamt["document"] for word in text.split()} == known
-    assert set(dreamt["document"].str.split().str.len()) == {inference.DOCUMENT_WORDS}
+    assert set(dreamt["document"].str.split().str.len()) == {DOCUMENT_WORDS}
 
 
 def test_documents_are_drawn_with_the_models_probabilities(texts: Predictor) -> None:
@@ -294,7 +296,7 @@ def test_grey_images_are_made_binary_by_chance_of_the_seed(tmp_path: Path) -> No
         (pd.DataFrame({"a": ["x"], "b": ["y"]}), "column 'text'. Found a, b"),
     ],
 )
-def test_what_is_no_text_is_named(texts: Predictor, raw: inference.Raw, said: str) -> None:
+def test_what_is_no_text_is_named(texts: Predictor, raw: Raw, said: str) -> None:
     for task in ("classify", "encode", "reconstruct", "score"):
         with pytest.raises(DataError, match=said):
             texts.predict(raw, task)
@@ -317,7 +319,7 @@ def test_what_is_no_text_is_named(texts: Predictor, raw: inference.Raw, said: st
         (None, "numbers"),
     ],
 )
-def test_what_is_no_image_is_named(images: Predictor, raw: inference.Raw, said: str) -> None:
+def test_what_is_no_image_is_named(images: Predictor, raw: Raw, said: str) -> None:
     with pytest.raises(DataError, match=said):
         images.encode(raw)
 
@@ -337,7 +339,7 @@ def test_a_task_and_a_count_that_do_not_exist(texts: Predictor) -> None:
         texts.generate(0)
 
 
-@pytest.mark.parametrize("name", [path.name for path in (*inference.FILES, artifacts.HEAD)])
+@pytest.mark.parametrize("name", [path.name for path in (*FILES, artifacts.HEAD)])
 def test_a_folder_with_a_file_missing_or_damaged_is_refused(tmp_path: Path, name: str) -> None:
     predictor_of(COUNTS, tmp_path)
     (tmp_path / "model" / name).write_bytes(b"junk")

@@ -20,7 +20,7 @@ from latentops.data.settings import Settings as DataSettings
 from latentops.errors import DataError
 from latentops.evaluation.evaluate import evaluate
 from latentops.evaluation.settings import Settings as EvaluateSettings
-from latentops.inference import Predictor
+from latentops.inference.predictor import Predictor
 from latentops.networks import bow
 from latentops.portion import Prepared
 from latentops.registry import answers, measure

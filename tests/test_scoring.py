@@ -19,9 +19,9 @@ import pyarrow.parquet
 import pytest
 from tiny_model import COUNTS, IMAGES, TEXTS, write_project
 
-from latentops import inference
 from latentops.errors import ArtifactError, DataError, SettingsError
-from latentops.inference import Predictor
+from latentops.inference.folder import export
+from latentops.inference.predictor import Predictor
 from latentops.scoring import readers, run
 from latentops.scoring.run import score_file
 
@@ -41,7 +41,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tmp_path_factory.mktemp("models")
     for spec in (COUNTS, IMAGES):
         write_project(base / f"project-{spec.kind}", spec)
-        inference.export(base / f"project-{spec.kind}", base / spec.kind)
+        export(base / f"project-{spec.kind}", base / spec.kind)
     return {spec.kind: base / spec.kind for spec in (COUNTS, IMAGES)}
 
 
@@ -270,7 +270,7 @@ def test_images_are_not_read_at_once(
 SLOW = """
 import sys, time
 from pathlib import Path
-from latentops.inference import Predictor
+from latentops.inference.predictor import Predictor
 from latentops.scoring import run
 
 predict = Predictor.predict

@@ -94,7 +94,7 @@ def watch(event, arguments):
         found.append(arguments)
 import tiny_model
 from pathlib import Path
-from latentops.inference import Predictor
+from latentops.inference.predictor import Predictor
 from latentops.registry import candidate, fetch
 from latentops.registry.register import register
 sys.addaudithook(watch)

@@ -26,7 +26,7 @@ from latentops.cli import registry as commands
 from latentops.cli.main import cli
 from latentops.config import Section
 from latentops.errors import IntegrityError, StoreError
-from latentops.inference import Predictor
+from latentops.inference.predictor import Predictor
 from latentops.registry import audit, candidate, fetch, package, promotion, verify, versions
 from latentops.registry.register import register
 from latentops.registry.versions import Version
@@ -206,7 +206,7 @@ def test_mlflow_loads_it_with_pickles_refused(
 
 
 def _exported() -> Path:
-    from latentops.inference import export
+    from latentops.inference.folder import export
 
     export(Path(), Path("exported"))
     return Path("exported")

@@ -13,16 +13,17 @@ import pytest
 import uvicorn
 from tiny_model import COUNTS, IMAGES, TEXTS, write_project
 
-from latentops import inference, service
+from latentops import service
 from latentops.artifacts import Spec
 from latentops.classifier import save_absence
 from latentops.errors import ArtifactError
-from latentops.inference import Predictor
+from latentops.inference.folder import export
+from latentops.inference.predictor import Predictor
 
 
 def folder_of(spec: Spec, path: Path) -> Path:
     write_project(path / "project", spec)
-    inference.export(path / "project", path / "model")
+    export(path / "project", path / "model")
     return path / "model"
 
 

@@ -18,7 +18,7 @@ import yaml
 from conftest import ROOT
 from mlflow import MlflowClient
 
-from latentops import artifacts, inference
+from latentops import artifacts
 from latentops.errors import (
     ArtifactError,
     DataError,
@@ -27,12 +27,22 @@ from latentops.errors import (
     SettingsError,
     exit_on_known_error,
 )
+from latentops.inference.predictor import Predictor
 from latentops.registry import fetch
 from latentops.report.card import CardFacts
-from latentops.stages import evaluate, head, prepare, register, repeat, train, verdict
+from latentops.stages import (
+    applications,
+    evaluate,
+    head,
+    prepare,
+    register,
+    repeat,
+    train,
+    verdict,
+)
 from latentops.verdict.results import Verdict
 
-STAGES = (prepare, train, repeat, head, verdict, evaluate, register)
+STAGES = (prepare, train, repeat, head, verdict, applications, evaluate, register)
 WORDS = {"light": "turn on the light in the {}", "music": "please play some music in the {}"}
 ROOMS = ("kitchen", "bedroom", "cellar", "garden", "attic", "hall", "garage", "office")
 TIMES = ("now", "today", "tonight", "soon", "at noon")
@@ -110,14 +120,14 @@ def test_the_version_answers_as_its_classifier_did(project: Path) -> None:
         stage.main()
     model = fetch.model_folder("models:/latentops-intents@champion")
     test = artifacts.read_table(artifacts.table_path("test"))
-    answered = inference.Predictor.from_folder(model).classify(test["text"])
+    answered = Predictor.from_folder(model).classify(test["text"])
     right = (answered["label"] == test["label"]).mean()
     assert right == pytest.approx(artifacts.read_json(artifacts.EVAL_METRICS)["accuracy"])
     told = artifacts.read_schema(CardFacts, model / "card.json")
     valid = artifacts.read_table(artifacts.table_path("valid"))
     assert told.examples
     assert {each.text for each in told.examples} <= set(valid["text"]) - set(test["text"])
-    asked = inference.Predictor.from_folder(model).classify([each.text for each in told.examples])
+    asked = Predictor.from_folder(model).classify([each.text for each in told.examples])
     assert [each.predicted for each in told.examples] == asked["label"].tolist()
     assert [each.out_of_scope for each in told.examples] == asked["out_of_scope"].tolist()
     assert [each.probability for each in told.examples] == pytest.approx(asked["probability"])
@@ -165,7 +175,7 @@ def test_texts_without_labels_become_a_champion_that_does_not_classify(project: 
     reason = artifacts.read_json(artifacts.HEAD_FACTS)["reason"]
     assert artifacts.read_json(artifacts.VERDICT)["reason"]
     model = fetch.model_folder("models:/latentops-intents@champion")
-    predictor = inference.Predictor.from_folder(model)
+    predictor = Predictor.from_folder(model)
     told = artifacts.read_schema(CardFacts, model / "card.json")
     assert [each.predicted for each in told.examples] == [""] * 5
     assert all(each.words for each in told.examples)

@@ -40,6 +40,8 @@ HEAD_FACTS = Path("model/head.json")
 TRAIN_METRICS = Path("metrics/train.json")
 EVAL_METRICS = Path("metrics/eval.json")
 VERDICT = Path("metrics/verdict.json")
+APPLICATIONS = Path("metrics/applications.json")
+APPLICATION_IMAGES = Path("plots/applications/images.safetensors")
 TRAINING_CURVE = Path("plots/training.csv")
 VERDICT_PLOTS = Path("plots/verdict")
 REPORT_PAGE = Path("reports/report.html")
@@ -63,6 +65,8 @@ _WRITTEN_BY_FILE = {
     HEAD: "head",
     HEAD_FACTS: "head",
     VERDICT: "verdict",
+    APPLICATIONS: "applications",
+    APPLICATION_IMAGES: "applications",
     TRAIN_METRICS: "train",
     TRAINING_CURVE: "train",
     EVAL_METRICS: "evaluate",
@@ -138,11 +142,20 @@ class HeldOut(Schema):
     train_seconds: float
 
 
+class OfBeta(Schema):
+    """Trainings with another `objective.beta`, one for each seed."""
+
+    beta: float
+    repeats: tuple[Repeat, ...]
+
+
 class Repeats(Schema):
     """model/repeats/repeats.json: the trainings beside the one that is shipped."""
 
     seeds: tuple[Repeat, ...] = ()
     held_out: HeldOut | None = None
+    denoising: Repeat | None = None  # with damaged inputs, and the seed of the one that is shipped
+    by_beta: tuple[OfBeta, ...] = ()
 
 
 M = TypeVar("M", bound=pydantic.BaseModel)

@@ -15,7 +15,17 @@ import yaml
 from latentops.errors import SettingsError
 
 PARAMS = Path("params.yaml")
-SECTIONS = ("data", "model", "objective", "train", "head", "evaluate", "registry", "tune")
+SECTIONS = (
+    "data",
+    "model",
+    "objective",
+    "train",
+    "head",
+    "evaluate",
+    "applications",
+    "registry",
+    "tune",
+)
 
 
 class Section(pydantic.BaseModel):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from latentops.classifier import Classifier
 from latentops.errors import DataError
-from latentops.inference import Predictor, Result
+from latentops.inference.predictor import Predictor, Result
 
 MAX_ROWS = 1000
 

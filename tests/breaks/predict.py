@@ -2,7 +2,7 @@
 
 BREAKS = [
     (
-        "inference.py",
+        "inference/predictor.py",
         "None if counts is None else counts[start:stop],",
         "None if counts is None else counts[: stop - start],",
         "tests/test_inference.py::test_the_other_rows_change_nothing",

@@ -44,13 +44,13 @@ BREAKS = [
         "tests/test_tracking.py::test_an_error_ends_the_run_and_is_not_hidden",
     ),
     (
-        "inference.py",
+        "inference/predictor.py",
         "return log_prob_B - posterior.kl().sum(-1)",
         "return log_prob_B",
         "tests/test_inference.py::test_a_text_without_known_words_costs_its_rate_alone",
     ),
     (
-        "inference.py",
+        "inference/predictor.py",
         "(images * top).round()",
         "(images * top)",
         "tests/test_inference.py::test_images_come_in_many_forms",

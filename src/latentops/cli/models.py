@@ -97,7 +97,7 @@ def predict(
 
     source, target = source.absolute(), target.absolute()  # before the project is entered
     run.check_paths(source, target)
-    from latentops.inference import Predictor
+    from latentops.inference.predictor import Predictor
 
     predictor = Predictor.from_folder(_model_folder(model))
     done = run.score_file(predictor, source, target, task, text_column, rows_at_once)

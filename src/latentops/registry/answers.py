@@ -20,7 +20,7 @@ from latentops.data import vocabulary as counting
 from latentops.data.batches import Images
 from latentops.errors import DataError
 from latentops.evaluation.scores import elbo_terms
-from latentops.inference import Predictor
+from latentops.inference.predictor import Predictor
 from latentops.metrics import latent
 from latentops.portion import Portion, Prepared
 

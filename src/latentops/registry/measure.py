@@ -16,7 +16,9 @@ from typing import Self
 import numpy as np
 
 from latentops import artifacts
-from latentops.inference import FILES, HEAD_FILES, Predictor, Raw
+from latentops.inference.folder import FILES, HEAD_FILES
+from latentops.inference.predictor import Predictor
+from latentops.inference.raw import Raw
 from latentops.metrics import classification, detection
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.networks import bow

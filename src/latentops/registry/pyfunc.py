@@ -10,7 +10,7 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from latentops.inference import Predictor, Result
+from latentops.inference.predictor import Predictor, Result
 
 
 class Model(PythonModel):

@@ -28,7 +28,8 @@ from latentops.registry.versions import Version
 from latentops.store import connect, one_line_errors, project_root
 
 STAGES = ("train", "head", "evaluate")
-WITH_VERDICT = ("train", "repeat", "head", "verdict", "evaluate")  # where nobody kept the verdict
+# Where nobody kept what the report reads beside the scores.
+WITH_ITS_READING = ("train", "repeat", "head", "verdict", "applications", "evaluate")
 _PATIENCE_SECONDS = 10  # for what was interrupted to end by itself
 # Of the caller's environment: what would lead the stages to another project, store or repository.
 _HIDDEN = ("PYTHONPATH", "DVC_ROOT", "DVC_EXP", "DVC_STAGE", "MLFLOW_TRACKING", "MLFLOW_REGISTRY")
@@ -226,10 +227,11 @@ def _absolute(remote: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_data(project: Path, commit: str) -> tuple[str, ...]:
     """The stages to run, once what they read is there."""
-    for stages in (STAGES, WITH_VERDICT):
+    known = _stages(project)
+    for stages in (STAGES, WITH_ITS_READING):
         if _brought(project, _missing(project, stages)):
-            return stages
-    lost = ", ".join(_missing(project, WITH_VERDICT))
+            return tuple(name for name in stages if name in known)
+    lost = ", ".join(_missing(project, WITH_ITS_READING))
     raise StoreError(
         f"Commit {commit[:SHORT]} needs {lost}, which is neither in DVC's cache nor in a remote of "
         "the project. Where it still is, `dvc push --all-commits` it."
@@ -245,7 +247,7 @@ def _brought(project: Path, paths: list[str]) -> bool:
 
 def _missing(project: Path, stages: Iterable[str]) -> list[str]:
     """What they read and neither git nor they themselves provide."""
-    known = yaml.safe_load((project / provenance.PIPELINE).read_text(encoding="utf-8"))["stages"]
+    known = _stages(project)
     listed = {
         kind: {_path(e) for name in stages if name in known for e in known[name].get(kind, ())}
         for kind in _KINDS
@@ -255,6 +257,12 @@ def _missing(project: Path, stages: Iterable[str]) -> list[str]:
 
 
 _KINDS = ("deps", "outs", "metrics", "plots")
+
+
+def _stages(project: Path) -> Mapping[str, Any]:
+    pipeline = yaml.safe_load((project / provenance.PIPELINE).read_text(encoding="utf-8"))
+    stages: Mapping[str, Any] = pipeline["stages"]
+    return stages
 
 
 def _path(entry: str | Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from latentops.artifacts import Spec
+from latentops.applications.results import Applications
+from latentops.artifacts import Arrays, Spec
 from latentops.classifier import HeadFile
 from latentops.evaluation.results import Evaluation
 from latentops.verdict.results import Verdict
@@ -24,5 +25,7 @@ class Facts:
     data: Mapping[str, Any]  # data/report.json
     verdict: Verdict  # metrics/verdict.json
     head: HeadFile  # model/head.json
+    applications: Applications = field(default_factory=Applications)  # metrics/applications.json
+    images: Arrays = field(default_factory=dict)  # that applications show, [..., C, H, W] in [0, 1]
     lineage: Mapping[str, Any] = field(default_factory=dict)  # digests, commits, ids
     data_picture: bytes = b""  # data/report.png

@@ -9,7 +9,19 @@ import pandas as pd
 from latentops import artifacts
 from latentops.artifacts import Spec
 from latentops.evaluation.results import Evaluation
-from latentops.report import answers, html, markdown, provenance, sections, shipped
+from latentops.report import (
+    answers,
+    augmentation,
+    compression,
+    denoising,
+    generation,
+    html,
+    markdown,
+    meaning,
+    provenance,
+    sections,
+    shipped,
+)
 from latentops.report.document import Document, Picture, Section
 from latentops.report.facts import Facts
 
@@ -22,6 +34,11 @@ SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     answers.cost,
     answers.strangers,
     shipped.shipped,
+    generation.generation,
+    augmentation.augmentation,
+    denoising.denoising,
+    compression.compression,
+    meaning.meaning,
     sections.scores,
     sections.seen_and_dreamt,
     sections.latent_space,

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from latentops import artifacts
 from latentops.artifacts import Spec
 from latentops.errors import DataError, SettingsError
-from latentops.inference import Predictor
+from latentops.inference.predictor import Predictor
 from latentops.scoring import readers, writers
 from latentops.scoring.readers import Chunk
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from latentops import artifacts, inference
+from latentops import artifacts
 from latentops.artifacts import Spec
 from latentops.classifier import HeadFile
-from latentops.inference import Predictor
+from latentops.inference.folder import export
+from latentops.inference.predictor import Predictor
 from latentops.registry.candidate import Candidate
 from latentops.registry.settings import Settings
 from latentops.report import card
@@ -73,7 +74,7 @@ def chosen(answered: pd.DataFrame) -> pd.DataFrame:
 def _answers(texts: list[str]) -> pd.DataFrame:
     """The fields of an example that are the model's."""
     with tempfile.TemporaryDirectory() as folder:
-        inference.export(Path(), Path(folder))
+        export(Path(), Path(folder))
         predictor = Predictor.from_folder(Path(folder))
         if isinstance(predictor.head, str):
             return pd.DataFrame(predictor.reconstruct(texts))

@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 from latentops import artifacts, build, classifier, config
+from latentops.applications.results import Applications
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
 from latentops.classifier import HeadFile
 from latentops.errors import exit_on_known_error
@@ -62,6 +63,8 @@ def _facts(spec: Spec, weights: Arrays, training: dict[str, Any], found: Evaluat
         data_picture=artifacts.DATA_PICTURE.read_bytes(),
         verdict=artifacts.read_schema(Verdict, artifacts.VERDICT),
         head=artifacts.read_schema(HeadFile, artifacts.HEAD_FACTS),
+        applications=artifacts.read_schema(Applications, artifacts.APPLICATIONS),
+        images=artifacts.read_tensors(artifacts.APPLICATION_IMAGES),
     )
 
 

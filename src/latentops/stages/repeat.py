@@ -1,7 +1,8 @@
-"""Stage repeat: the same training again with other seeds, and once without some classes.
+"""Stage repeat: the same training again with other seeds, without some classes, or with one change.
 
 A difference between features is claimed over VAE seeds; strangers of held-out classes need a VAE
-that never saw them. A killed stage goes on from its last whole epoch.
+that never saw them; the dimensions of models are compared over betas and seeds. A killed stage goes
+on from its last whole epoch.
 """
 
 import shutil
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 
 from latentops import artifacts, build, config, objectives, provenance
-from latentops.artifacts import Arrays, HeldOut, Repeat, Repeats, Spec, Split, Vocabulary
+from latentops.applications.settings import Trainings
+from latentops.artifacts import Arrays, HeldOut, OfBeta, Repeat, Repeats, Spec, Split, Vocabulary
 from latentops.data.batches import Examples
 from latentops.errors import exit_on_known_error
 from latentops.evaluation.settings import Depth
@@ -24,6 +26,7 @@ from latentops.training.settings import Settings as TrainSettings
 
 CHECKPOINTS = Path(".latentops/repeats")
 REPEATS = {"quick": 1, "full": 2}
+SEEDS_OF_A_BETA = 5
 LEAST_CLASSES = 5  # fewer leave too little when some are held out
 _HELD_OUT_SHARE = 0.2
 _SPLITS: tuple[Split, Split] = ("train", "valid")
@@ -33,6 +36,7 @@ class Settings(config.Section):
     """Equals `params:` of the stage in dvc.yaml."""
 
     evaluate: Depth
+    applications: Trainings
 
 
 class Trained(config.Section):
@@ -58,10 +62,17 @@ class Training:
     arrays: dict[Split, Arrays]
     digests: tuple[str, ...]
 
-    def fit(self, name: str, seed: int, without: Sequence[int] = ()) -> Fitted:
-        """With another seed, or without the rows of the classes whose indices are given."""
+    def fit(
+        self,
+        name: str,
+        seed: int,
+        without: Sequence[int] = (),
+        objective: objectives.Settings | None = None,
+    ) -> Fitted:
+        """With another seed or objective, or without the rows of some classes, by their index."""
         print(f"{name}:", file=sys.stderr)
-        sections = self.settings.objective, self.settings.train.model_copy(update={"seed": seed})
+        train_settings = self.settings.train.model_copy(update={"seed": seed})
+        sections = objective or self.settings.objective, train_settings
         train, valid = (self._examples(self.arrays[split], without) for split in _SPLITS)
         unigram = build.unigram(train)
         vae = build.model(self.spec, self.vocabulary, self.settings.model, seed, unigram)
@@ -84,13 +95,16 @@ def learned_from(arrays: Arrays, without: Sequence[int]) -> np.ndarray:
 
 
 def main() -> None:
-    depth = config.load(Settings).evaluate
+    settings = config.load(Settings)
+    depth = settings.evaluate
     training = _read()
     first = training.settings.train.seed
     count = REPEATS[depth.depth]
     seeds = [_repeat(training, first, offset) for offset in range(1, count + 1)]
     held_out = _hold_out(training, depth.seed) if depth.depth == "full" else None
-    artifacts.write_json(Repeats(seeds=tuple(seeds), held_out=held_out), artifacts.REPEATS_LIST)
+    by_beta = tuple(_of_beta(training, beta) for beta in settings.applications.betas)
+    repeats = Repeats(seeds=tuple(seeds), held_out=held_out, by_beta=by_beta)
+    artifacts.write_json(repeats, artifacts.REPEATS_LIST)
     shutil.rmtree(CHECKPOINTS, ignore_errors=True)
 
 
@@ -111,6 +125,20 @@ def _repeat(training: Training, first: int, offset: int) -> Repeat:
     fitted = training.fit(path.stem, first + offset)
     artifacts.write_tensors(fitted.weights, path)
     return Repeat(seed=first + offset, file=path.name, train_seconds=fitted.seconds)
+
+
+def _of_beta(training: Training, beta: float) -> OfBeta:
+    first = training.settings.train.seed
+    objective = training.settings.objective.model_copy(update={"beta": beta})
+
+    def repeat(seed: int) -> Repeat:
+        path = artifacts.REPEATS / f"beta-{beta:g}-seed-{seed}.safetensors"
+        fitted = training.fit(path.stem, seed, objective=objective)
+        artifacts.write_tensors(fitted.weights, path)
+        return Repeat(seed=seed, file=path.name, train_seconds=fitted.seconds)
+
+    seeds = range(first, first + SEEDS_OF_A_BETA)
+    return OfBeta(beta=beta, repeats=tuple(map(repeat, seeds)))
 
 
 def _hold_out(training: Training, seed: int) -> HeldOut | None:

@@ -3,36 +3,30 @@
 Shape suffixes: N examples, B rows of a batch, K samples, Z latent dimensions, W target words.
 """
 
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 import torch
 from torch import Tensor
 
-from latentops import artifacts, build, classifier, portion
+from latentops import artifacts, build, portion
 from latentops.artifacts import Arrays, Spec, Vocabulary
-from latentops.classifier import Classifier, HeadFile
+from latentops.classifier import Classifier
 from latentops.data import vocabulary as counting
 from latentops.data.batches import Batch, Examples, in_batches
 from latentops.errors import DataError
+from latentops.inference import folder as folders
+from latentops.inference import raw as raws
+from latentops.inference.raw import Raw
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 
 Task = Literal["classify", "encode", "reconstruct", "generate", "score"]
-Raw = npt.ArrayLike | pd.DataFrame | pd.Series
 Result = pd.DataFrame | np.ndarray
-
-FILES = (artifacts.WEIGHTS, artifacts.MODEL_SETTINGS, artifacts.SPEC, artifacts.VOCABULARY)
-"""A model folder holds files of these names."""
-
-HEAD_FILES = (artifacts.HEAD, artifacts.HEAD_FACTS)
-"""And of these, unless it was made before models had a classifier."""
 
 TOP_WORDS = 10
 DOCUMENT_WORDS = 12
@@ -68,14 +62,25 @@ class Predictor:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Predictor":
-        weights, settings, spec, vocabulary = (folder / path.name for path in FILES)
+        """Of a model folder, as `folder.export` makes it."""
+        return cls._read(*(folder / path.name for path in (*folders.FILES, folders.HEAD_FILES[0])))
+
+    @classmethod
+    def from_project(cls, project: Path) -> "Predictor":
+        """Of the folder that holds dvc.yaml."""
+        return cls._read(*(project / path for path in (*folders.FILES, folders.HEAD_FILES[0])))
+
+    @classmethod
+    def _read(
+        cls, weights: Path, settings: Path, spec: Path, vocabulary: Path, head: Path
+    ) -> "Predictor":
         parts = (
             artifacts.read_schema(Spec, spec),
             artifacts.read_schema(Vocabulary, vocabulary),
             build.read_settings(settings),
         )
         vae = build.load_model(*parts, artifacts.read_tensors(weights))
-        return cls(vae, *parts, _head(folder))
+        return cls(vae, *parts, folders.head(head.parent))
 
     def predict(self, raw: Raw, task: str = "encode", n: int = 1, seed: int = 0) -> Result:
         """`n` is read by generate alone, which does not read `raw`."""
@@ -103,7 +108,7 @@ class Predictor:
         arrays = self._arrays(raw)
         examples = self._examples(arrays).frozen(seed)
         is_text = self.spec.kind == "counts"
-        counts, texts = (self._counts(arrays), _texts(raw)) if is_text else (None, None)
+        counts, texts = (self._counts(arrays), raws.texts(raw)) if is_text else (None, None)
         starts = range(0, len(examples), _BATCH)
         parts = [self._judged(self.head, examples, counts, texts, start) for start in starts]
         return pd.concat(parts, ignore_index=True)
@@ -138,13 +143,15 @@ class Predictor:
     @torch.inference_mode()
     def encode(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
         """Posterior means: a column z0, z1, ... for each latent dimension."""
-        mean_NZ = torch.cat([self.vae.encode(batch.input).mean for batch in self._read(raw, seed)])
+        mean_NZ = torch.cat(
+            [self.vae.encode(batch.input).mean for batch in self._batches(raw, seed)]
+        )
         return pd.DataFrame(mean_NZ.numpy(), columns=[f"z{z}" for z in range(self.vae.latent)])
 
     @torch.inference_mode()
     def reconstruct(self, raw: Raw, seed: int = 0) -> Result:
         """From the posterior mean: the most probable words, or images [N, C, H, W] in [0, 1]."""
-        means = (self.vae.encode(batch.input).mean for batch in self._read(raw, seed))
+        means = (self.vae.encode(batch.input).mean for batch in self._batches(raw, seed))
         return _joined([self._shown(self.vae.decode(mean_BZ)) for mean_BZ in means])
 
     @torch.inference_mode()
@@ -161,7 +168,7 @@ class Predictor:
     def score(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
         """Column elbo_nats, over 16 samples of z whose noise is the same for every example."""
         noise_KZ = torch.randn((SCORE_SAMPLES, self.vae.latent), generator=_seeded(seed))
-        elbo_N = torch.cat([self._elbo(batch, noise_KZ) for batch in self._read(raw, seed)])
+        elbo_N = torch.cat([self._elbo(batch, noise_KZ) for batch in self._batches(raw, seed)])
         return pd.DataFrame({"elbo_nats": elbo_N.numpy()})
 
     def _elbo(self, batch: Batch, noise_KZ: Tensor) -> Tensor:
@@ -172,13 +179,13 @@ class Predictor:
             log_prob_B += self.vae.decode(z_BZ).log_prob(batch.target) / len(noise_KZ)
         return log_prob_B - posterior.kl().sum(-1)
 
-    def _read(self, raw: Raw, seed: int) -> Iterator[Batch]:
+    def _batches(self, raw: Raw, seed: int) -> Iterator[Batch]:
         return in_batches(self._examples(self._arrays(raw)).frozen(seed), _BATCH)
 
     def _arrays(self, raw: Raw) -> Arrays:
         if self.spec.kind == "image":
-            return {"x": _pixels(raw, self.spec)}
-        counts = counting.count(_texts(raw), self.vocabulary)
+            return {"x": raws.pixels(raw, self.spec)}
+        counts = counting.count(raws.texts(raw), self.vocabulary)
         return {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
 
     def _examples(self, arrays: Arrays) -> Examples:
@@ -206,20 +213,6 @@ class Predictor:
         return " ".join(self._words_W[drawn.numpy()])
 
 
-def export(project: Path, folder: Path) -> None:
-    """Copy the files of a trained model into a model folder, which needs nothing else."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in (*FILES, *HEAD_FILES):
-        shutil.copyfile(project / path, folder / path.name)
-
-
-def _head(folder: Path) -> Classifier | str:
-    facts = folder / artifacts.HEAD_FACTS.name
-    if not facts.exists():
-        return "it was made before models had a classifier. Register it again: `dvc repro`."
-    return classifier.load(folder) or artifacts.read_schema(HeadFile, facts).reason
-
-
 def _seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -227,68 +220,3 @@ def _seeded(seed: int) -> torch.Generator:
 def _joined(parts: list[Result]) -> Result:
     tables = [part for part in parts if isinstance(part, pd.DataFrame)]
     return pd.concat(tables, ignore_index=True) if tables else np.concatenate(parts)
-
-
-def _texts(raw: Raw) -> list[str]:
-    if isinstance(raw, pd.DataFrame):
-        raw = _text_column(raw)
-    if isinstance(raw, str | Mapping) or not isinstance(raw, Iterable):
-        raise DataError("A list of texts was expected, as in ['turn on the light'].")
-    texts = list(raw)
-    if not texts:
-        raise DataError("At least one text was expected. The list is empty.")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(f"Every example should be a text. Row {row} is {text!r}.")
-    return texts
-
-
-def _text_column(table: pd.DataFrame) -> pd.Series:
-    if "text" in table.columns:
-        return table["text"]
-    if len(table.columns) == 1:
-        return table.iloc[:, 0]
-    raise DataError(
-        f"A table of texts should have a column 'text'. Found {', '.join(map(str, table.columns))}."
-    )
-
-
-def _pixels(raw: Raw, spec: Spec) -> np.ndarray:
-    """uint8 [N, C, H, W] in 0..levels-1."""
-    images = _numbers(raw)
-    channels, height, width = spec.shape
-    if channels == 1 and images.ndim == 3:
-        images = images[:, None]
-    if images.shape[1:] != spec.shape or len(images) == 0:
-        raise DataError(
-            f"Images of shape [N, {channels}, {height}, {width}] were expected, N at least 1. "
-            f"Found {list(images.shape)}."
-        )
-    top = (spec.levels or 2) - 1
-    if images.dtype.kind == "f":
-        _check_range(images, 1, f"shares in [0, 1], or of a whole type and in 0..{top}")
-        return (images * top).round().astype(np.uint8)
-    if top == 1 and np.isin(images, (0, 255)).all():
-        return (images > 0).astype(np.uint8)  # as pictures of black and white are stored
-    _check_range(images, top, f"whole numbers from 0 to {top}")
-    return images.astype(np.uint8)
-
-
-def _numbers(raw: Raw) -> np.ndarray:
-    try:
-        images = np.asarray(raw)
-    except ValueError as error:  # lists of unequal lengths
-        raise DataError("Images should all have the same height and width.") from error
-    if images.dtype.kind not in "buif":
-        raise DataError(f"Images should be arrays of numbers. Found {images.dtype}.")
-    return images
-
-
-def _check_range(images: np.ndarray, top: int, expected: str) -> None:
-    if not np.isfinite(images).all():
-        raise DataError("Images should be finite. Found NaN or infinity.")
-    if images.min() < 0 or images.max() > top:
-        raise DataError(
-            f"Pixels of type {images.dtype} should be {expected}. "
-            f"Found {images.min():g} to {images.max():g}."
-        )

@@ -1,0 +1,1 @@
+"""What a trained VAE is good for beside classification, each use measured beside a baseline."""
