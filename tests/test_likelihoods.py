@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import Tensor, distributions
 
-from latentops.likelihoods import Bernoulli, DiscretizedLogistic, Likelihood, Multinomial
+from latentops.likelihoods import (
+    Bernoulli,
+    DiscretizedLogistic,
+    Likelihood,
+    Multinomial,
+    OverLevels,
+)
 
 DOUBLE = torch.float64
 
@@ -99,6 +105,44 @@ class TestEveryLikelihood:
     def test_the_mean_is_a_share(self, likelihood: Likelihood, outcomes: Tensor) -> None:
         assert ((likelihood.mean >= 0) & (likelihood.mean <= 1)).all()
         assert likelihood.mean.shape == outcomes.shape
+
+
+PIXELS = [case for case in CASES if isinstance(case.values[0], OverLevels)]
+
+
+@pytest.mark.parametrize(("likelihood", "outcomes"), PIXELS)
+class TestEveryLikelihoodOverLevels:
+    def test_a_level_has_the_probability_that_log_prob_states(
+        self, likelihood: OverLevels, outcomes: Tensor
+    ) -> None:
+        """The first pixel takes each level, the others the lowest."""
+        stated = likelihood.level_probabilities()
+        assert stated.shape[:-1] == outcomes.shape
+        levels = stated.shape[-1]
+        x = torch.zeros(levels, outcomes.shape[1], dtype=DOUBLE)
+        x[:, 0] = torch.arange(levels)
+        others = stated[0, 1:, 0].prod()
+        log_prob = rows(likelihood, slice(0, levels)).log_prob(x)
+        torch.testing.assert_close(log_prob.exp(), stated[0, 0] * others, rtol=0, atol=1e-14)
+
+    def test_the_levels_of_each_pixel_sum_to_one(
+        self, likelihood: OverLevels, outcomes: Tensor
+    ) -> None:
+        stated = likelihood.level_probabilities()
+        assert (stated >= 0).all()
+        torch.testing.assert_close(
+            stated.sum(-1), torch.ones_like(stated[..., 0]), rtol=0, atol=1e-13
+        )
+
+    def test_samples_of_z_have_levels_of_their_own(
+        self, likelihood: OverLevels, outcomes: Tensor
+    ) -> None:
+        stacked = stack([likelihood, likelihood]).level_probabilities()
+        assert torch.equal(stacked[1], likelihood.level_probabilities())
+
+
+def test_word_counts_have_no_levels() -> None:
+    assert not isinstance(Multinomial(torch.zeros(1, 3)), OverLevels)
 
 
 def parameters(likelihood: Likelihood) -> dict[str, Tensor]:
