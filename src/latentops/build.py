@@ -110,13 +110,14 @@ def _assemble(
             bow.Decoder(len(vocabulary.target), settings, _log_share(unigram)),
             settings.latent,
         )
-    return VAE(mlp.Encoder(spec.shape, settings), _image_decoder(spec, settings), settings.latent)
+    encoder = mlp.Encoder(spec.shape, settings, binary=_levels_read(spec) == 2)
+    return VAE(encoder, _image_decoder(spec, settings), settings.latent)
 
 
 def _image_decoder(
     spec: Spec, settings: mlp.Settings
 ) -> mlp.BernoulliDecoder | mlp.LogisticDecoder:
-    levels = 2 if spec.binarization == "dynamic" else _levels(spec)
+    levels = _levels_read(spec)
     if settings.likelihood == "logistic" or (settings.likelihood == "auto" and levels > 2):
         return mlp.LogisticDecoder(spec.shape, levels, settings)
     if levels > 2:
@@ -134,6 +135,11 @@ def _check_kind(spec: Spec, settings: Model) -> None:
             f"model.kind {settings.kind!r} cannot read {spec.source!r}, whose examples are of kind "
             f"{spec.kind!r}. Set model.kind to {fitting}."
         )
+
+
+def _levels_read(spec: Spec) -> int:
+    """Of a pixel as the model reads it."""
+    return 2 if spec.binarization == "dynamic" else _levels(spec)
 
 
 def _levels(spec: Spec) -> int:

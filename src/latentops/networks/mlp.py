@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from latentops.likelihoods import Bernoulli, DiscretizedLogistic
-from latentops.networks import layers
+from latentops.networks import layers, noise
 
 LOG_SCALE_RANGE = (-7.0, 2.0)
 FIRST_LOG_SCALE = -2.0
@@ -24,18 +24,40 @@ class Settings(layers.Common):
     likelihood: Literal["auto", "bernoulli", "logistic"] = pydantic.Field(
         "auto", description="auto: bernoulli for binary pixels, else a discretized logistic"
     )
+    pixel_noise: float = pydantic.Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="in training, on what the encoder reads: the standard deviation on grey "
+        "pixels, the share flipped of binary ones",
+    )
+    pixel_blank: float = pydantic.Field(
+        0.0, ge=0, lt=1, description="share of the pixels that the encoder reads as 0 in training"
+    )
 
 
 class Encoder(layers.Encoder):
-    """Images [B, *shape] with values in [0, 1] to a posterior."""
+    """Images [B, *shape] with values in [0, 1] to a posterior; `binary`: they are 0 or 1.
 
-    def __init__(self, shape: tuple[int, ...], settings: Settings) -> None:
+    In training it reads them damaged, while the likelihood is asked for them whole: a denoising VAE
+    (Im et al. 2017).
+    """
+
+    def __init__(self, shape: tuple[int, ...], settings: Settings, binary: bool = False) -> None:
         super().__init__(settings)
+        self.binary = binary
+        self.pixel_noise, self.pixel_blank = settings.pixel_noise, settings.pixel_blank
         widths = [math.prod(shape), *settings.hidden, 2 * settings.latent]
         self.body.extend(layers.perceptron(widths, settings.activation))
 
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        return x.flatten(1)
+        return (self._damaged(x, generator) if self.training else x).flatten(1)
+
+    def _damaged(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        if self.pixel_noise > 0:
+            add = noise.flipped if self.binary else noise.noisy
+            x = add(x, self.pixel_noise, generator)
+        return noise.blanked(x, self.pixel_blank, generator) if self.pixel_blank > 0 else x
 
 
 class BernoulliDecoder(nn.Module):
