@@ -110,14 +110,14 @@ def _assemble(
             bow.Decoder(len(vocabulary.target), settings, _log_share(unigram)),
             settings.latent,
         )
-    encoder = mlp.Encoder(spec.shape, settings, binary=_levels_read(spec) == 2)
+    encoder = mlp.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
     return VAE(encoder, _image_decoder(spec, settings), settings.latent)
 
 
 def _image_decoder(
     spec: Spec, settings: mlp.Settings
 ) -> mlp.BernoulliDecoder | mlp.LogisticDecoder:
-    levels = _levels_read(spec)
+    levels = levels_read(spec)
     if settings.likelihood == "logistic" or (settings.likelihood == "auto" and levels > 2):
         return mlp.LogisticDecoder(spec.shape, levels, settings)
     if levels > 2:
@@ -137,7 +137,7 @@ def _check_kind(spec: Spec, settings: Model) -> None:
         )
 
 
-def _levels_read(spec: Spec) -> int:
+def levels_read(spec: Spec) -> int:
     """Of a pixel as the model reads it."""
     return 2 if spec.binarization == "dynamic" else _levels(spec)
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from latentops import artifacts, build, config, objectives, provenance
+from latentops.applications import twin
 from latentops.applications.settings import Trainings
 from latentops.artifacts import Arrays, HeldOut, OfBeta, Repeat, Repeats, Spec, Split, Vocabulary
 from latentops.data.batches import Examples
@@ -68,23 +69,25 @@ class Training:
         seed: int,
         without: Sequence[int] = (),
         objective: objectives.Settings | None = None,
+        model: build.Model | None = None,
     ) -> Fitted:
-        """With another seed or objective, or without the rows of some classes, by their index."""
+        """With another seed, objective or model, or without some classes, by their index."""
         print(f"{name}:", file=sys.stderr)
+        model = model or self.settings.model
         train_settings = self.settings.train.model_copy(update={"seed": seed})
         sections = objective or self.settings.objective, train_settings
-        train, valid = (self._examples(self.arrays[split], without) for split in _SPLITS)
+        train, valid = (self._examples(self.arrays[split], model, without) for split in _SPLITS)
         unigram = build.unigram(train)
-        vae = build.model(self.spec, self.vocabulary, self.settings.model, seed, unigram)
+        vae = build.model(self.spec, self.vocabulary, model, seed, unigram)
         identity = (*self.digests, *map(str, without))
-        mark = checkpoint.fingerprint(vae, [self.settings.model, *sections], identity)
+        mark = checkpoint.fingerprint(vae, [model, *sections], identity)
         kept = checkpoint.Checkpoint(CHECKPOINTS / name, mark)
         fit = loop.fit(vae, train, valid, *sections, checkpoint=kept, progress=True)
         return Fitted(build.weights(vae), fit.seconds)
 
-    def _examples(self, arrays: Arrays, without: Sequence[int]) -> Examples:
+    def _examples(self, arrays: Arrays, model: build.Model, without: Sequence[int]) -> Examples:
         rows = np.flatnonzero(learned_from(arrays, without))
-        examples = build.examples(self.spec, self.vocabulary, arrays, self.settings.model)
+        examples = build.examples(self.spec, self.vocabulary, arrays, model)
         return examples.subset(torch.from_numpy(rows))
 
 
@@ -102,8 +105,9 @@ def main() -> None:
     count = REPEATS[depth.depth]
     seeds = [_repeat(training, first, offset) for offset in range(1, count + 1)]
     held_out = _hold_out(training, depth.seed) if depth.depth == "full" else None
+    denoising = _twin(training, first) if settings.applications.denoising else None
     by_beta = tuple(_of_beta(training, beta) for beta in settings.applications.betas)
-    repeats = Repeats(seeds=tuple(seeds), held_out=held_out, by_beta=by_beta)
+    repeats = Repeats(seeds=tuple(seeds), held_out=held_out, denoising=denoising, by_beta=by_beta)
     artifacts.write_json(repeats, artifacts.REPEATS_LIST)
     shutil.rmtree(CHECKPOINTS, ignore_errors=True)
 
@@ -125,6 +129,14 @@ def _repeat(training: Training, first: int, offset: int) -> Repeat:
     fitted = training.fit(path.stem, first + offset)
     artifacts.write_tensors(fitted.weights, path)
     return Repeat(seed=first + offset, file=path.name, train_seconds=fitted.seconds)
+
+
+def _twin(training: Training, seed: int) -> Repeat:
+    """With damaged inputs, or without: see `applications.twin`."""
+    path = artifacts.REPEATS / "denoising.safetensors"
+    fitted = training.fit(path.stem, seed, model=twin.of(training.settings.model, training.spec))
+    artifacts.write_tensors(fitted.weights, path)
+    return Repeat(seed=seed, file=path.name, train_seconds=fitted.seconds)
 
 
 def _of_beta(training: Training, beta: float) -> OfBeta:

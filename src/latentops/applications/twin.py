@@ -1,0 +1,31 @@
+"""The twin of a training: the same with damaged inputs, or without where it has them already.
+
+A VAE that reads damaged inputs and is asked for them whole is a denoising VAE (Vincent et al. 2008,
+Im et al. 2017).
+"""
+
+from latentops import build
+from latentops.artifacts import Spec
+from latentops.networks import bow
+
+WORD_DROPOUT = 0.3
+PIXEL_NOISE = 0.3  # standard deviation on grey pixels
+PIXEL_FLIPS = 0.1  # share of binary ones
+
+
+def reads_damaged(settings: build.Model) -> bool:
+    """Whether training with these settings is that of a denoising VAE."""
+    if isinstance(settings, bow.Settings):
+        return settings.word_dropout >= WORD_DROPOUT
+    return settings.pixel_noise > 0 or settings.pixel_blank > 0
+
+
+def of(settings: build.Model, spec: Spec) -> build.Model:
+    """The other of the two."""
+    damaged = not reads_damaged(settings)
+    if isinstance(settings, bow.Settings):
+        return settings.model_copy(update={"word_dropout": WORD_DROPOUT if damaged else 0.0})
+    noise = PIXEL_FLIPS if build.levels_read(spec) == 2 else PIXEL_NOISE
+    return settings.model_copy(
+        update={"pixel_noise": noise if damaged else 0.0, "pixel_blank": 0.0}
+    )
