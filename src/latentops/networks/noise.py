@@ -9,9 +9,7 @@ from torch import Tensor
 
 def noisy(pixels: Tensor, sd: float, generator: torch.Generator | None = None) -> Tensor:
     """With Gaussian noise of standard deviation `sd` on each pixel, clipped to [0, 1]."""
-    noise = torch.randn(
-        pixels.shape, generator=generator, device=pixels.device, dtype=pixels.dtype
-    )
+    noise = torch.randn(pixels.shape, generator=generator, device=pixels.device, dtype=pixels.dtype)
     return (pixels + sd * noise).clamp(0, 1)
 
 
