@@ -23,14 +23,14 @@ NGRAM = "~"
 
 Kind = Literal["word", "pair", "ngram"]
 
-_WITHOUT_SPACES = "".join(
+WITHOUT_SPACES = "".join(
     rf"\p{{scx={script}}}" for script in ("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr")
 )
-_START = rf"[[\p{{L}}\p{{N}}]--[{_WITHOUT_SPACES}]]"
-_INNER = rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{_WITHOUT_SPACES}]]"
+_START = rf"[[\p{{L}}\p{{N}}]--[{WITHOUT_SPACES}]]"
+_INNER = rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{WITHOUT_SPACES}]]"
 _WORD_OR_RUN = regex.compile(
     rf"(?V1)(?P<word>{_START}{_INNER}*(?:'{_INNER}+)*)"
-    rf"|(?P<run>[[\p{{L}}\p{{N}}\p{{M}}]&&[{_WITHOUT_SPACES}]]+)"
+    rf"|(?P<run>[[\p{{L}}\p{{N}}\p{{M}}]&&[{WITHOUT_SPACES}]]+)"
 )
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")  # what _WORD_OR_RUN finds there, sooner
 _CHARACTER = regex.compile(r"\X")  # with its vowel signs and tone marks
