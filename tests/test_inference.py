@@ -130,7 +130,7 @@ def test_the_label_is_that_of_the_linear_map_of_terms_and_means(texts: Predictor
     )
     share_NC = np.exp(logits_NC) / np.exp(logits_NC).sum(1, keepdims=True)
     with torch.no_grad():
-        (batch,) = texts._read(TEXTS, seed=0)
+        (batch,) = texts._batches(TEXTS, seed=0)
         rate_nats_N = texts.vae.encode(batch.input).kl().sum(-1).numpy()
     strangeness_N = (0.5 - logits_NC.max(1)) / 0.5 + 0.1 * (1 - rate_nats_N)
     assert found["label"].tolist() == [CLASSES[index] for index in logits_NC.argmax(1)]
@@ -188,7 +188,7 @@ def test_the_score_is_the_elbo_averaged_over_samples(texts: Predictor) -> None:
     noise_KZ = torch.randn((SCORE_SAMPLES, 3), generator=torch.Generator().manual_seed(5))
     scores = texts.score(TEXTS, seed=5)["elbo_nats"].to_numpy()
     with torch.no_grad():
-        (batch,) = texts._read(TEXTS, seed=5)
+        (batch,) = texts._batches(TEXTS, seed=5)
         posterior = texts.vae.encode(batch.input)
         z_KBZ = posterior.mean + posterior.standard_deviation * noise_KZ[:, None]
         expected = terms(posterior, texts.vae.decode(z_KBZ), batch.target).elbo_B.mean(0)
@@ -201,7 +201,7 @@ def test_the_score_is_the_elbo_averaged_over_samples(texts: Predictor) -> None:
 
 def test_a_text_without_known_words_costs_its_rate_alone(texts: Predictor) -> None:
     with torch.no_grad():
-        (batch,) = texts._read(["zzz"], seed=0)
+        (batch,) = texts._batches(["zzz"], seed=0)
         rate = texts.vae.encode(batch.input).kl().sum().item()
     assert texts.score(["zzz"])["elbo_nats"].tolist() == pytest.approx([-rate])
 
@@ -332,7 +332,7 @@ def test_grey_levels_do_not_fit_a_model_of_binary_pixels(tmp_path: Path) -> None
 
 
 def test_a_task_and_a_count_that_do_not_exist(texts: Predictor) -> None:
-    listed = r"classify, encode, reconstruct, generate, score\. Got 'embed'"
+    listed = r"one of classify, encode, .*interpolate.*\. Got 'embed'"
     with pytest.raises(DataError, match=listed):
         texts.predict(TEXTS, "embed")
     with pytest.raises(DataError, match="at least 1"):

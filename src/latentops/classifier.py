@@ -5,6 +5,8 @@ Whatever it was fitted on (TF-IDF, LSA, PCA, means, joins of them) is folded int
 a prediction needs these tensors, head.json and numpy. Beside the class it gives the strangeness of
 a row: how little it is like the rows of training.
 
+Beside that map it keeps where each class lies in the latent space, for generation.
+
 Shape suffixes: N rows, V terms, D pixels, Z latent dimensions, H hidden units, C classes.
 """
 
@@ -108,6 +110,32 @@ class Rounded:
 
 
 @dataclass(frozen=True)
+class ClassCodes:
+    """Mean and standard deviation of each class's aggregated posterior, [C, Z], float32.
+
+    That is the mixture of q(z given x) over the training rows of the class. A class without a row
+    has those of the prior.
+    """
+
+    mean_CZ: np.ndarray
+    sd_CZ: np.ndarray
+
+    @classmethod
+    def of(
+        cls, mean_NZ: np.ndarray, log_variance_NZ: np.ndarray, y_N: np.ndarray, classes: int
+    ) -> Self:
+        """Of the posteriors of N rows; those of y = -1 have no class."""
+        mean_CZ = np.zeros((classes, mean_NZ.shape[1]), dtype=np.float32)
+        sd_CZ = np.ones_like(mean_CZ)
+        for y in np.unique(y_N[y_N >= 0]):
+            own_NZ = mean_NZ[y_N == y].astype(np.float64)
+            inside_NZ = np.exp(log_variance_NZ[y_N == y], dtype=np.float64)
+            mean_CZ[y] = own_NZ.mean(axis=0)
+            sd_CZ[y] = np.sqrt(own_NZ.var(axis=0) + inside_NZ.mean(axis=0))
+        return cls(mean_CZ, sd_CZ)
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What the classifier says of N rows."""
 
@@ -127,6 +155,7 @@ class Classifier:
     pixels_DC: np.ndarray | None = None
     mean_ZC: np.ndarray | None = None
     hidden_HC: np.ndarray | None = None
+    codes: ClassCodes | None = None  # None: it was made before there were any
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -161,8 +190,8 @@ class Classifier:
 
     @property
     def bytes(self) -> int:
-        """Of its tensors, as they are stored."""
-        return sum(tensor.nbytes for tensor in self._tensors().values())
+        """Of the tensors that a prediction needs, as they are stored."""
+        return sum(tensor.nbytes for tensor in self._map().values())
 
     def logits(self, inputs: Inputs) -> np.ndarray:
         """[N, C], float32; -inf for a class never predicted."""
@@ -201,10 +230,13 @@ class Classifier:
 
     def save(self, folder: Path) -> None:
         """head.safetensors and head.json."""
-        artifacts.write_tensors(self._tensors(), folder / artifacts.HEAD.name)
+        tensors = self._map()
+        if self.codes is not None:
+            tensors |= {"class_mean": self.codes.mean_CZ, "class_sd": self.codes.sd_CZ}
+        artifacts.write_tensors(tensors, folder / artifacts.HEAD.name)
         artifacts.write_json(self.head, folder / artifacts.HEAD_FACTS.name)
 
-    def _tensors(self) -> Arrays:
+    def _map(self) -> Arrays:
         named: Mapping[str, np.ndarray | None] = {
             "bias": self.bias_C,
             "terms": None if self.terms is None else self.terms.steps_VC,
@@ -241,6 +273,9 @@ def load(folder: Path) -> Classifier | None:
         pixels_DC=tensors.get("pixels"),
         mean_ZC=tensors.get("mean"),
         hidden_HC=tensors.get("hidden"),
+        codes=ClassCodes(tensors["class_mean"], tensors["class_sd"])
+        if "class_mean" in tensors
+        else None,
     )
 
 

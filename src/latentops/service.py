@@ -8,13 +8,13 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from latentops.classifier import Classifier
 from latentops.errors import DataError
 from latentops.inference.predictor import Predictor, Result
 
-MAX_ROWS = 1000
+MAX_ROWS = 1000  # of an answer too
 
 Text = Annotated[str, Field(max_length=100_000)]
 Row = list[int | float]
@@ -35,9 +35,23 @@ class Examples(Body):
 
 
 class Wish(Body):
-    """How many examples to generate."""
+    """How many examples to generate, and of which class if not of all."""
 
     n: int = Field(1, ge=1, le=MAX_ROWS)
+    label: Annotated[str, Field(max_length=1000)] = ""
+
+
+class Journey(Examples):
+    """Steps from each example to the next, both included: `n` for each pair."""
+
+    n: int = Field(8, ge=2, le=MAX_ROWS)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Journey":
+        steps = (len(self.inputs) - 1) * self.n
+        if steps > MAX_ROWS:
+            raise ValueError(f"pairs of inputs times n should be at most {MAX_ROWS}, not {steps}")
+        return self
 
 
 class Answer(BaseModel):
@@ -93,7 +107,11 @@ def create_app(folder: Path) -> FastAPI:
 
     @app.post("/v1/generate")
     def generate(body: Wish) -> Answer:
-        return _answer(predictor.generate(body.n, body.seed))
+        return _answer(predictor.generate(body.n, body.seed, body.label))
+
+    @app.post("/v1/interpolate")
+    def interpolate(body: Journey) -> Answer:
+        return _answer(predictor.interpolate(body.inputs, body.n, body.seed))
 
     return app
 

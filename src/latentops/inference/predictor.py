@@ -1,11 +1,11 @@
-"""Raw utterances or images in, one of five tasks out: what a registered model and the service do.
+"""Raw utterances or images in, a task's answer out: what a registered model and the service do.
 
-Shape suffixes: N examples, B rows of a batch, K samples, Z latent dimensions, W target words.
+Shape suffixes: N examples, B rows of a batch, K samples, Z latent dimensions, W target words,
+P pairs of rows, S steps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,12 @@ from latentops.data import vocabulary as counting
 from latentops.data.batches import Batch, Examples, in_batches
 from latentops.errors import DataError
 from latentops.inference import folder as folders
+from latentops.inference import latent_space
 from latentops.inference import raw as raws
 from latentops.inference.raw import Raw
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 
-Task = Literal["classify", "encode", "reconstruct", "generate", "score"]
 Result = pd.DataFrame | np.ndarray
 
 TOP_WORDS = 10
@@ -82,19 +82,21 @@ class Predictor:
         vae = build.load_model(*parts, artifacts.read_tensors(weights))
         return cls(vae, *parts, folders.head(head.parent))
 
-    def predict(self, raw: Raw, task: str = "encode", n: int = 1, seed: int = 0) -> Result:
-        """`n` is read by generate alone, which does not read `raw`."""
-        if task == "classify":
-            return self.classify(raw, seed)
-        if task == "encode":
-            return self.encode(raw, seed)
-        if task == "reconstruct":
-            return self.reconstruct(raw, seed)
-        if task == "generate":
-            return self.generate(n, seed)
-        if task == "score":
-            return self.score(raw, seed)
-        raise DataError(f"task should be one of {', '.join(get_args(Task))}. Got {task!r}.")
+    def predict(
+        self, raw: Raw, task: str = "encode", n: int = 1, seed: int = 0, label: str = ""
+    ) -> Result:
+        """`n` is read by generate and interpolate, `label` by generate, which reads no `raw`."""
+        tasks: dict[str, Callable[[], Result]] = {
+            "classify": lambda: self.classify(raw, seed),
+            "encode": lambda: self.encode(raw, seed),
+            "reconstruct": lambda: self.reconstruct(raw, seed),
+            "generate": lambda: self.generate(n, seed, label),
+            "score": lambda: self.score(raw, seed),
+            "interpolate": lambda: self.interpolate(raw, n, seed),
+        }
+        if task not in tasks:
+            raise DataError(f"task should be one of {', '.join(tasks)}. Got {task!r}.")
+        return tasks[task]()
 
     @torch.inference_mode()
     def classify(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
@@ -143,9 +145,7 @@ class Predictor:
     @torch.inference_mode()
     def encode(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
         """Posterior means: a column z0, z1, ... for each latent dimension."""
-        mean_NZ = torch.cat(
-            [self.vae.encode(batch.input).mean for batch in self._batches(raw, seed)]
-        )
+        mean_NZ = self._means(raw, seed)
         return pd.DataFrame(mean_NZ.numpy(), columns=[f"z{z}" for z in range(self.vae.latent)])
 
     @torch.inference_mode()
@@ -155,14 +155,45 @@ class Predictor:
         return _joined([self._shown(self.vae.decode(mean_BZ)) for mean_BZ in means])
 
     @torch.inference_mode()
-    def generate(self, n: int = 1, seed: int = 0) -> Result:
-        """From the prior: images, or the most probable words and a document drawn from them."""
+    def generate(self, n: int = 1, seed: int = 0, label: str = "") -> Result:
+        """From the prior: images, or the most probable words and a document drawn from them.
+
+        With a `label`, from where the codes of that class lie. Raises DataError for a class that
+        was not learned from.
+        """
         if n < 1:
             raise DataError(f"n should be at least 1 example to generate. Got {n}.")
         generator = _seeded(seed)
-        z_NZ = torch.randn((n, self.vae.latent), generator=generator)
-        batches = [z_NZ[start : start + _BATCH] for start in range(0, n, _BATCH)]
-        return _joined([self._dreamt(self.vae.decode(z_BZ), generator) for z_BZ in batches])
+        z_NZ = self._codes(n, generator, label)
+        return self._decoded(z_NZ, lambda likelihood: self._dreamt(likelihood, generator))
+
+    def _codes(self, n: int, generator: torch.Generator, label: str) -> Tensor:
+        if not label:
+            return latent_space.from_prior(n, self.vae.latent, generator)
+        codes = latent_space.codes_of(self.head)
+        assert isinstance(self.head, Classifier)
+        y = latent_space.class_index(self.head, label)
+        return latent_space.of_class(codes, y, n, generator)
+
+    @torch.inference_mode()
+    def interpolate(self, raw: Raw, n: int, seed: int = 0) -> Result:
+        """n steps from each row's code to the next row's, both ends included.
+
+        Of N rows: images [(N - 1) * n, C, H, W], or a table with the columns pair and step, which
+        count from 0, and words, the most probable ones. Raises DataError for fewer than two rows.
+        """
+        mean_NZ = self._means(raw, seed)
+        if len(mean_NZ) < 2:
+            raise DataError("Interpolation goes from each row to the next: give two rows or more.")
+        path_PSZ = latent_space.between(mean_NZ[:-1], mean_NZ[1:], n)
+        shown = self._decoded(path_PSZ.flatten(0, 1), self._shown)
+        if isinstance(shown, pd.DataFrame):
+            pair, step = np.divmod(np.arange(len(shown)), n)
+            return pd.DataFrame({"pair": pair, "step": step, "words": shown["words"]})
+        return shown
+
+    def _decoded(self, z_NZ: Tensor, show: Callable[[Likelihood], Result]) -> Result:
+        return _joined([show(self.vae.decode(z_BZ)) for z_BZ in z_NZ.split(_BATCH)])
 
     @torch.inference_mode()
     def score(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
@@ -178,6 +209,10 @@ class Predictor:
             z_BZ = posterior.mean + posterior.standard_deviation * noise_Z
             log_prob_B += self.vae.decode(z_BZ).log_prob(batch.target) / len(noise_KZ)
         return log_prob_B - posterior.kl().sum(-1)
+
+    def _means(self, raw: Raw, seed: int) -> Tensor:
+        """The code of each row, [N, Z]."""
+        return torch.cat([self.vae.encode(batch.input).mean for batch in self._batches(raw, seed)])
 
     def _batches(self, raw: Raw, seed: int) -> Iterator[Batch]:
         return in_batches(self._examples(self._arrays(raw)).frozen(seed), _BATCH)

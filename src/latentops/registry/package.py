@@ -42,6 +42,7 @@ _PARAMS = ParamSchema(
         ParamSpec("task", DataType.string, "encode"),
         ParamSpec("n", DataType.long, 1),
         ParamSpec("seed", DataType.long, 0),
+        ParamSpec("label", DataType.string, ""),
     ]
 )
 

@@ -14,7 +14,7 @@ from latentops.inference.predictor import Predictor, Result
 
 
 class Model(PythonModel):
-    """`predict(raw, params={"task": ..., "n": ..., "seed": ...})`."""
+    """`predict(raw, params={"task": ..., "n": ..., "seed": ..., "label": ...})`."""
 
     def load_context(self, context: PythonModelContext) -> None:  # MLflow asks for this name
         folder = Path(context.artifacts["weights.safetensors"]).parent

@@ -15,6 +15,7 @@ from latentops import portion
 from latentops.artifacts import Spec, Vocabulary
 from latentops.classifier import (
     SIGNALS,
+    ClassCodes,
     Classifier,
     Detector,
     HeadFile,
@@ -82,7 +83,8 @@ def ship(
         refuse=settings.refuse,
         detector=_unfitted(["margin"]),
     )
-    classifier = fold(found.head, basis, facts)
+    codes = ClassCodes.of(code.mean_NZ, code.log_variance_NZ, train.y, len(facts.classes))
+    classifier = replace(fold(found.head, basis, facts), codes=codes)
     if checked is not None:
         classifier = _calibrated(classifier, subject, found.head, checked)
     return _guarded(classifier, subject, valid)
