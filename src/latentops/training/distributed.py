@@ -1,8 +1,9 @@
 """One training by several processes, the ranks, which torchrun starts; each takes a share of rows.
 
 Every rank holds the whole data, the same weights and the same order of rows. Of each batch it
-reads its share; the terms of the ELBO are then put together out of all ranks', so that every rank
-computes the loss of the whole batch, whatever its form, and decides alike. The gradient of the
+reads its share; the terms of the ELBO, and the codes where the loss needs them, are then put
+together out of all ranks', so that every rank computes the loss of the whole batch, whatever its
+form, and decides alike. The gradient of the
 whole batch is the sum of the ranks' gradients, however unequal their shares. Only rank 0 writes.
 """
 
@@ -19,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from latentops.data.batches import Examples
-from latentops.elbo import Terms
+from latentops.elbo import Posterior, Terms
 from latentops.errors import RanksError, SettingsError
 
 _LARGE = 1_000_000  # values of one gradient
@@ -56,6 +57,10 @@ class Ranks:
     def whole(self, terms: Terms) -> Terms:
         """The terms of the whole batch out of each rank's; gradients reach this rank's own."""
         return terms
+
+    def whole_codes(self, posterior: Posterior, z_BZ: Tensor) -> tuple[Posterior, Tensor]:
+        """The same of what the batch was coded as."""
+        return posterior, z_BZ
 
     def add_gradients(self, network: nn.Module) -> None:
         """Make each gradient the sum over the ranks."""
@@ -112,10 +117,13 @@ class ManyRanks(Ranks):
         return examples.subset(torch.arange(own.start, own.stop))
 
     def whole(self, terms: Terms) -> Terms:
-        own = torch.cat([terms.rate_BZ, terms.distortion_B.unsqueeze(1)], dim=1)
-        all_of = self._put_together(own.detach())
-        all_of = torch.cat([all_of[: self._own.start], own, all_of[self._own.stop :]])
+        all_of = self._whole(torch.cat([terms.rate_BZ, terms.distortion_B.unsqueeze(1)], dim=1))
         return Terms(rate_BZ=all_of[:, :-1], distortion_B=all_of[:, -1])
+
+    def whole_codes(self, posterior: Posterior, z_BZ: Tensor) -> tuple[Posterior, Tensor]:
+        own = torch.cat([posterior.mean, posterior.log_variance, z_BZ], dim=1)
+        mean_BZ, log_variance_BZ, all_z_BZ = self._whole(own).chunk(3, dim=1)
+        return Posterior(mean_BZ, log_variance_BZ), all_z_BZ
 
     def add_gradients(self, network: nn.Module) -> None:
         """Small ones in one message, for each costs its own time; large ones are not copied."""
@@ -182,6 +190,11 @@ class ManyRanks(Ranks):
 
     def _of(self, rows: int) -> slice:
         return slice(rows * self.rank // self.number, rows * (self.rank + 1) // self.number)
+
+    def _whole(self, own: Tensor) -> Tensor:
+        """The rows of all ranks, in order; gradients reach this rank's own."""
+        all_of = self._put_together(own.detach())
+        return torch.cat([all_of[: self._own.start], own, all_of[self._own.stop :]])
 
     def _put_together(self, own: Tensor) -> Tensor:
         """The rows of all ranks, in order; `own` has no gradient."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from latentops import elbo, objectives
 from latentops.data.batches import Batch, Examples, in_batches
 from latentops.errors import NumericalError, SettingsError
-from latentops.model import VAE
+from latentops.model import VAE, Output
 from latentops.training.checkpoint import Checkpoint, State
 from latentops.training.distributed import ALONE, Ranks
 from latentops.training.progress import Progress
@@ -83,6 +83,7 @@ def fit(
     progress and writes the checkpoint, and an error of the numbers is raised on all.
     """
     _check_sizes(train, valid, settings)
+    _check_codes(objective, settings)
     device = ranks.device(choose_device(settings.device))
     with _placed(vae, device), _arithmetic(settings, ranks), ranks.normalised_together(vae):
         loop = _Loop(vae, train.to(device), valid.to(device), objective, settings, device, ranks)
@@ -235,7 +236,8 @@ class _Loop:
         with self._precision():
             output = self.vae(batch.input, self.noise)
         terms = self.ranks.whole(elbo.terms(output.posterior, output.likelihood, batch.target))
-        loss = objectives.loss(terms, self.step, self.steps, self.objective)
+        codes = self._codes(output)
+        loss = objectives.loss(terms, self.step, self.steps, self.objective, codes)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.ranks.add_gradients(self.vae)
@@ -250,6 +252,13 @@ class _Loop:
         self.optimizer.step()
         self.step += 1
         return elbo.Terms(terms.rate_BZ.detach(), terms.distortion_B.detach())
+
+    def _codes(self, output: Output) -> objectives.Codes | None:
+        """Of the whole batch, where the objective needs them."""
+        if not objectives.needs_codes(self.objective):
+            return None
+        codes = self.ranks.whole_codes(output.posterior, output.z)
+        return objectives.Codes(*codes, examples=len(self.train))
 
     def _precision(self) -> AbstractContextManager[object]:
         """Of the networks in training; they give the parameters of distributions in float32."""
@@ -356,6 +365,15 @@ def _check_sizes(train: Examples, valid: Examples, settings: Settings) -> None:
         raise SettingsError(
             "The validation split is empty, so no epoch could be called the best. "
             "Raise data.valid_fraction."
+        )
+
+
+def _check_codes(objective: objectives.Settings, settings: Settings) -> None:
+    if objectives.needs_codes(objective) and settings.batch_size == 1:
+        raise SettingsError(
+            "objective weighs the parts of the rate unlike, which are estimated from the other "
+            "examples of a batch, but train.batch_size is 1. Raise it, say to 128, or set "
+            "mutual_information, total_correlation and dimension_wise to 1."
         )
 
 
