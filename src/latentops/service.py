@@ -101,6 +101,10 @@ def create_app(folder: Path) -> FastAPI:
     def reconstruct(body: Examples) -> Answer:
         return _answer(predictor.reconstruct(body.inputs, body.seed))
 
+    @app.post("/v1/denoise")
+    def denoise(body: Examples) -> Answer:
+        return _answer(predictor.denoise(body.inputs, body.seed))
+
     @app.post("/v1/score")
     def score(body: Examples) -> Answer:
         return _answer(predictor.score(body.inputs, body.seed))

@@ -4,7 +4,7 @@ Shape suffixes: N examples, B rows of a batch, K samples, Z latent dimensions, W
 P pairs of rows, S steps.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,11 @@ from latentops import artifacts, build, portion
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.classifier import Classifier
 from latentops.data import vocabulary as counting
-from latentops.data.batches import Batch, Examples, in_batches
+from latentops.data.batches import Bags, Batch, Examples, Images, in_batches
 from latentops.errors import DataError
+from latentops.inference import augmenting, latent_space
+from latentops.inference import denoising
 from latentops.inference import folder as folders
-from latentops.inference import latent_space
 from latentops.inference import raw as raws
 from latentops.inference.raw import Raw
 from latentops.likelihoods import Likelihood
@@ -85,14 +86,17 @@ class Predictor:
     def predict(
         self, raw: Raw, task: str = "encode", n: int = 1, seed: int = 0, label: str = ""
     ) -> Result:
-        """`n` is read by generate and interpolate, `label` by generate, which reads no `raw`."""
+        """`n` is read by augment, generate and interpolate, `label` by generate, which reads no
+        `raw`."""
         tasks: dict[str, Callable[[], Result]] = {
             "classify": lambda: self.classify(raw, seed),
             "encode": lambda: self.encode(raw, seed),
             "reconstruct": lambda: self.reconstruct(raw, seed),
+            "denoise": lambda: self.denoise(raw, seed),
             "generate": lambda: self.generate(n, seed, label),
             "score": lambda: self.score(raw, seed),
             "interpolate": lambda: self.interpolate(raw, n, seed),
+            "augment": lambda: self.augment(raw, n, seed),
         }
         if task not in tasks:
             raise DataError(f"task should be one of {', '.join(tasks)}. Got {task!r}.")
@@ -155,6 +159,28 @@ class Predictor:
         return _joined([self._shown(self.vae.decode(mean_BZ)) for mean_BZ in means])
 
     @torch.inference_mode()
+    def denoise(self, raw: Raw, seed: int = 0) -> Result:
+        """Damaged inputs as the model would have them.
+
+        Images [N, C, H, W] in [0, 1], from the posterior mean; of texts a column `words`: those that
+        `denoising.cleaned` leaves or adds, the most probable first, none where it knew none.
+        """
+        if self.spec.kind == "image":
+            return self.reconstruct(raw, seed)
+        anyway_W = denoising.expected_anyway(self.vae)
+        found = [self._cleaned(batch, anyway_W) for batch in self._batches(raw, seed)]
+        return pd.DataFrame({"words": [words for part in found for words in part]})
+
+    def _cleaned(self, batch: Batch, anyway_W: Tensor) -> list[list[str]]:
+        share_BW = self.vae.decode(self.vae.encode(batch.input).mean).mean
+        held_BW = denoising.cleaned(share_BW, batch.target.to_dense(), anyway_W)
+        order_BW = share_BW.argsort(dim=1, descending=True, stable=True)
+        return [
+            self._words_W[order_W[held_W[order_W]].numpy()].tolist()
+            for order_W, held_W in zip(order_BW, held_BW, strict=True)
+        ]
+
+    @torch.inference_mode()
     def generate(self, n: int = 1, seed: int = 0, label: str = "") -> Result:
         """From the prior: images, or the most probable words and a document drawn from them.
 
@@ -191,6 +217,22 @@ class Predictor:
             pair, step = np.divmod(np.arange(len(shown)), n)
             return pd.DataFrame({"pair": pair, "step": step, "words": shown["words"]})
         return shown
+
+    @torch.inference_mode()
+    def augment(
+        self, raw: Raw, n: int = 1, seed: int = 0, rows: Sequence[int] | None = None
+    ) -> Result:
+        """n new rows around each row: see `augmenting`.
+
+        A table with the columns row, of `rows` (from 0 where there are none), and text, without the
+        rows of which no word is known; or images [N * n, C, H, W] in [0, 1].
+        """
+        examples = self._examples(self._arrays(raw)).frozen(seed)
+        numbers = range(len(examples)) if rows is None else rows
+        if isinstance(examples, Bags):
+            return augmenting.documents(self.vae, examples, self._words_W, n, seed, numbers)
+        assert isinstance(examples, Images)
+        return augmenting.images(self.vae, examples, n, seed, numbers)
 
     def _decoded(self, z_NZ: Tensor, show: Callable[[Likelihood], Result]) -> Result:
         return _joined([show(self.vae.decode(z_BZ)) for z_BZ in z_NZ.split(_BATCH)])
