@@ -150,9 +150,15 @@ def _refined(choice: Choice, features: str, trials: "_Trials") -> Choice:
     return trials.best(iter((best, *lighter)))
 
 
-def fit(blocks: Blocks, y: np.ndarray, features: str, choice: Choice) -> Head:
-    """On every row given; `y` holds two classes or more."""
-    estimator = _fitted(stacked(blocks, features, choice.join), y, choice)
+def fit(
+    blocks: Blocks,
+    y: np.ndarray,
+    features: str,
+    choice: Choice,
+    weight_N: np.ndarray | None = None,
+) -> Head:
+    """On every row given; `y` holds two classes or more. A row's loss is times its weight, or 1."""
+    estimator = _fitted(stacked(blocks, features, choice.join), y, choice, weight_N)
     weights_FC = np.asarray(estimator.coef_.T, dtype=np.float32)
     bias_C = np.asarray(estimator.intercept_, dtype=np.float32)
     if len(bias_C) == 1:
@@ -278,14 +284,16 @@ def _tried(x: Features, y: np.ndarray, classifiers: Sequence[Kind]) -> list[Kind
     return [kind for kind in classifiers if kind != left_out] or list(classifiers)
 
 
-def _fitted(x: Features, y: np.ndarray, choice: Choice) -> LinearSVC | LogisticRegression:
+def _fitted(
+    x: Features, y: np.ndarray, choice: Choice, weight_N: np.ndarray | None = None
+) -> LinearSVC | LogisticRegression:
     estimator = _estimator(x, len(np.unique(y)), choice)
     with warnings.catch_warnings():
         # What is reported is the accuracy of the weights reached, on rows not fitted on.
         warnings.simplefilter("ignore", ConvergenceWarning)
         # A label or two of each class are few, and are classes all the same.
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        return estimator.fit(x, y)
+        return estimator.fit(x, y, sample_weight=weight_N)
 
 
 def _estimator(x: Features, classes: int, choice: Choice) -> LinearSVC | LogisticRegression:

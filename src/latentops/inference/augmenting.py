@@ -1,0 +1,110 @@
+# ruff: noqa: N815 - names end in their shape suffixes
+"""New rows around those that a person has: decoded from z ~ q(z given x), or a text changed a little.
+
+What is made of a row depends on the seed, its number and which of its new rows it is, and on no
+other row. Shape suffixes: N rows, M new ones, Z latent dimensions, W target words.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from latentops.data import corruption
+from latentops.data.batches import Bags, Examples, Images
+from latentops.data.corruption import Kind
+from latentops.elbo import Posterior
+from latentops.errors import DataError
+from latentops.likelihoods import Likelihood
+from latentops.model import VAE
+
+EASY: dict[str, Kind] = {"swap": "swap", "delete": "drop", "typo": "misspell"}
+"""The methods that need no model, and what each does to a text."""
+
+EASY_SHARE = 0.1  # of the words, one at least: alpha of Wei and Zou 2019
+_BATCH = 256
+
+Draws = Sequence[np.random.Generator]
+
+
+class Around(NamedTuple):
+    """Some new rows: the place of the row that each is of, its own randomness, and p(x given z)."""
+
+    source_M: np.ndarray
+    draws_M: Draws
+    likelihood: Likelihood
+
+
+def check(n: int) -> None:
+    if n < 1:
+        raise DataError(f"n should be at least 1 new row for each row. Got {n}.")
+
+
+def draw_of(seed: int, row: int, made: int) -> np.random.Generator:
+    """For one of the new rows of a row."""
+    return np.random.default_rng([seed % 2**64, row, made])
+
+
+def codes(posterior: Posterior, draws_M: Draws) -> Tensor:
+    """A sample of each posterior, [M, Z]."""
+    latent = posterior.mean.shape[-1]
+    noise_MZ = np.stack([draw.standard_normal(latent, dtype=np.float32) for draw in draws_M])
+    return posterior.mean + posterior.standard_deviation * torch.from_numpy(noise_MZ)
+
+
+def words(likelihood: Likelihood, lengths_M: np.ndarray, draws_M: Draws) -> list[np.ndarray]:
+    """So many words of each document, drawn one after the other: places among the target words."""
+    upto_MW = likelihood.mean.double().cumsum(-1).numpy()
+    last = upto_MW.shape[-1] - 1
+    return [
+        np.searchsorted(upto_W, draw.random(length) * upto_W[-1], side="right").clip(max=last)
+        for upto_W, length, draw in zip(upto_MW, lengths_M, draws_M, strict=True)
+    ]
+
+
+def documents(
+    vae: VAE, bags: Bags, words_W: np.ndarray, n: int, seed: int, rows: Sequence[int]
+) -> pd.DataFrame:
+    """Columns row, of `rows`, and text: n documents of each row, as long as it.
+
+    Words that the decoder does not know are not counted, and of a row with no other there is none.
+    """
+    check(n)
+    lengths_N = bags.target.sums(bags.target.values.long()).numpy()
+    made: dict[str, list[object]] = {"row": [], "text": []}
+    for around in _around(vae, bags, np.flatnonzero(lengths_N), n, seed, rows):
+        drawn = words(around.likelihood, lengths_N[around.source_M], around.draws_M)
+        made["row"] += [rows[place] for place in around.source_M]
+        made["text"] += [" ".join(words_W[each]) for each in drawn]
+    return pd.DataFrame(made).astype({"row": np.int64, "text": "str"})
+
+
+def images(vae: VAE, examples: Images, n: int, seed: int, rows: Sequence[int]) -> np.ndarray:
+    """n decoded means of each row, [N * n, C, H, W] in [0, 1]."""
+    check(n)
+    places = np.arange(len(examples))
+    parts = _around(vae, examples, places, n, seed, rows)
+    return np.concatenate([part.likelihood.mean.numpy() for part in parts])
+
+
+def easy(text: str, method: str, draw: np.random.Generator) -> str:
+    """`text` after one of the methods of `EASY`."""
+    share = max(EASY_SHARE, 1 / max(1, corruption.word_count(text)))
+    return corruption.corrupt(text, EASY[method], share, draw)
+
+
+@torch.inference_mode()
+def _around(
+    vae: VAE, examples: Examples, places: np.ndarray, n: int, seed: int, rows: Sequence[int]
+) -> Iterator[Around]:
+    """The rows at `places`, each n times."""
+    source, made = np.repeat(places, n), np.tile(np.arange(n), len(places))
+    for start in range(0, len(source), _BATCH):
+        at = slice(start, start + _BATCH)
+        each = zip(source[at], made[at], strict=True)
+        drawn = [draw_of(seed, rows[place], number) for place, number in each]
+        batch = examples.batch(torch.from_numpy(source[at]))
+        yield Around(source[at], drawn, vae.decode(codes(vae.encode(batch.input), drawn)))
