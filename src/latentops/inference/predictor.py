@@ -19,8 +19,7 @@ from latentops.classifier import Classifier
 from latentops.data import vocabulary as counting
 from latentops.data.batches import Bags, Batch, Examples, Images, in_batches
 from latentops.errors import DataError
-from latentops.inference import augmenting, latent_space
-from latentops.inference import denoising
+from latentops.inference import augmenting, denoising, latent_space
 from latentops.inference import folder as folders
 from latentops.inference import raw as raws
 from latentops.inference.raw import Raw
@@ -162,8 +161,8 @@ class Predictor:
     def denoise(self, raw: Raw, seed: int = 0) -> Result:
         """Damaged inputs as the model would have them.
 
-        Images [N, C, H, W] in [0, 1], from the posterior mean; of texts a column `words`: those that
-        `denoising.cleaned` leaves or adds, the most probable first, none where it knew none.
+        Images [N, C, H, W] in [0, 1], from the posterior mean; of texts a column `words`: those
+        that `denoising.cleaned` leaves or adds, the most probable first, none where none is known.
         """
         if self.spec.kind == "image":
             return self.reconstruct(raw, seed)
@@ -199,7 +198,7 @@ class Predictor:
         codes = latent_space.codes_of(self.head)
         assert isinstance(self.head, Classifier)
         y = latent_space.class_index(self.head, label)
-        return latent_space.of_class(codes, y, n, generator)
+        return latent_space.of_classes(codes, np.full(n, y), generator)
 
     @torch.inference_mode()
     def interpolate(self, raw: Raw, n: int, seed: int = 0) -> Result:
