@@ -5,6 +5,7 @@ Shape suffixes: B examples, n codes of each, N codes, Z latent dimensions, S ste
 
 import difflib
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +21,11 @@ def from_prior(n: int, latent: int, generator: torch.Generator) -> Tensor:
     return torch.randn((n, latent), generator=generator)
 
 
-def of_class(codes: ClassCodes, y: int, n: int, generator: torch.Generator) -> Tensor:
-    """[N, Z], of the normal that has the moments of the class's aggregated posterior."""
-    noise_NZ = from_prior(n, codes.mean_CZ.shape[1], generator)
-    mean_Z, sd_Z = torch.from_numpy(codes.mean_CZ[y]), torch.from_numpy(codes.sd_CZ[y])
-    return mean_Z + sd_Z * noise_NZ
+def of_classes(codes: ClassCodes, y_N: np.ndarray, generator: torch.Generator) -> Tensor:
+    """[N, Z], each of the normal that has the moments of its class's aggregated posterior."""
+    noise_NZ = from_prior(len(y_N), codes.mean_CZ.shape[1], generator)
+    mean_NZ, sd_NZ = torch.from_numpy(codes.mean_CZ[y_N]), torch.from_numpy(codes.sd_CZ[y_N])
+    return mean_NZ + sd_NZ * noise_NZ
 
 
 def around(
