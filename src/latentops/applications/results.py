@@ -15,8 +15,72 @@ class Served(Schema):
     seconds: float = 0.0  # that measuring took
 
 
+class Made(Schema):
+    """Examples of one source, judged; what does not apply to them is None.
+
+    Intervals of shares are over rows and VAE seeds, those of distances from the lowest to the
+    highest VAE seed.
+    """
+
+    source: str  # valid: real rows | vae | unigram | pca
+    by_class: bool  # each was asked for by a class
+    rows: int
+    nearest: float  # median distance to the nearest training row: 1 - cosine, or RMS of pixels
+    copies: float  # share that repeats a training row
+    copies_low: float
+    copies_high: float
+    distinct_1: float | None = None
+    distinct_2: float | None = None
+    self_bleu: float | None = None
+    agreement: float | None = None  # share that an independent classifier puts into its class
+    agreement_low: float | None = None
+    agreement_high: float | None = None
+    frechet: float | None = None  # to test images; the mean over VAE seeds
+    frechet_low: float | None = None
+    frechet_high: float | None = None
+    kernel: float | None = None
+    kernel_low: float | None = None
+    kernel_high: float | None = None
+
+
+class Gain(Schema):
+    """Agreement of the VAE's examples by class minus that of the baseline's, paired by row."""
+
+    difference: float
+    low: float
+    high: float
+
+
+class Written(Schema):
+    """A generated document, and the training document nearest to it."""
+
+    label: str  # empty: from the prior
+    words: tuple[str, ...]  # the most probable ones
+    document: str
+    nearest: str
+    nearest_label: str
+    cosine: float
+
+
+class Crossing(Schema):
+    """The most probable words in steps from one validation document to another."""
+
+    first: str
+    last: str
+    words: tuple[tuple[str, ...], ...]
+
+
 class Generation(Served):
     """New examples, and how new and how good they are."""
+
+    seeds: int = 0  # VAEs
+    made: tuple[Made, ...] = ()
+    gain: Gain | None = None
+    without_classes: str = ""  # why nothing was made by class; empty: it was
+    seen_by: str = ""  # the classifier whose hidden layer gives the distances between images
+    written: tuple[Written, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
+    shown_classes: tuple[str, ...] = ()  # of the rows of image `by_class`
 
 
 class Augmentation(Served):
