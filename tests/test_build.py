@@ -14,7 +14,7 @@ from latentops import artifacts, build, config, elbo, objectives
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data.batches import Bags, Images
 from latentops.errors import ArtifactError, SettingsError
-from latentops.likelihoods import Bernoulli, DiscretizedLogistic
+from latentops.likelihoods import Bernoulli, DiscretizedLogistic, LogisticMixture
 from latentops.networks import bow, mlp
 
 COUNTS = Spec(source="words", kind="counts", shape=(6,))
@@ -115,6 +115,21 @@ class TestModel:
     def test_grey_pixels_have_no_bernoulli_likelihood(self) -> None:
         with pytest.raises(SettingsError, match=r"17 levels\. Set data\.binarize"):
             build.model(image(), Vocabulary(), mlp.Settings(likelihood="bernoulli"), seed=0)
+
+    def test_grey_pixels_may_be_mixtures(self) -> None:
+        vae = build.model(image(), Vocabulary(), mlp.Settings(latent=2, mixtures=3), seed=0)
+        found = vae.decode(torch.zeros(5, 2))
+        assert isinstance(found, LogisticMixture)
+        assert found.levels == 17
+        assert found.location.shape == (3, 5, *image().shape)
+
+    def test_binary_pixels_are_no_mixtures(self) -> None:
+        with pytest.raises(SettingsError, match=r"model\.mixtures 2 is for grey pixels"):
+            build.model(image(levels=2), Vocabulary(), mlp.Settings(mixtures=2), seed=0)
+
+    def test_settings_from_before_mixtures_mean_one_logistic(self) -> None:
+        saved = mlp.Settings(latent=2).model_dump(exclude={"mixtures"})
+        assert mlp.Settings(**saved).mixtures == 1
 
     def test_images_without_levels_were_not_prepared(self) -> None:
         with pytest.raises(ArtifactError, match="dvc repro prepare"):

@@ -11,6 +11,7 @@ from latentops.likelihoods import (
     Bernoulli,
     DiscretizedLogistic,
     Likelihood,
+    LogisticMixture,
     Multinomial,
     OverLevels,
 )
@@ -35,6 +36,13 @@ def logistic(mean: float, log_scale: float, levels: int, pixels: int) -> Discret
     )
 
 
+def mixture(levels: int, pixels: int, *parts: tuple[float, float, float]) -> LogisticMixture:
+    """Each part a logit, a location and a log-scale, the same at every pixel."""
+    shape = (len(parts), levels**pixels, pixels)
+    values = torch.tensor(parts, dtype=DOUBLE).T[..., None, None]
+    return LogisticMixture(*(each.expand(shape) for each in values), levels)
+
+
 def bernoulli(*logits: float) -> Bernoulli:
     return Bernoulli(torch.tensor(logits, dtype=DOUBLE).expand(2 ** len(logits), -1))
 
@@ -52,6 +60,19 @@ def logistic_cases() -> list:
     ]
 
 
+def mixture_cases() -> list:
+    spread = ((0.3, -0.4, -3.0), (-1.2, 0.37, -1.0), (2.0, 1.6, -5.0))
+    return [
+        pytest.param(mixture(256, 1, *spread), every(256, 1), id="mixture-256"),
+        pytest.param(mixture(5, 3, *spread), every(5, 3), id="mixture-3-pixels"),
+        pytest.param(mixture(2, 3, *spread[:2]), every(2, 3), id="mixture-2-levels"),
+        pytest.param(
+            mixture(256, 1, (90.0, -3.0, -7.0), (-90.0, 4.0, 2.0)), every(256, 1), id="mixture-far"
+        ),
+        pytest.param(mixture(17, 1, (5.0, 0.2, -2.0)), every(17, 1), id="mixture-of-one"),
+    ]
+
+
 CASES = [
     pytest.param(bernoulli(0.3, -1.2, 2.0), every(2, 3), id="bernoulli"),
     pytest.param(bernoulli(-80.0, 0.0, 80.0), every(2, 3), id="bernoulli-extreme"),
@@ -59,6 +80,7 @@ CASES = [
     pytest.param(multinomial(4, 0.3, -1.2, 2.0), every_text(3, 4), id="multinomial-4-tokens"),
     pytest.param(multinomial(3, -90.0, 0.0, 90.0), every_text(3, 3), id="multinomial-extreme"),
     *logistic_cases(),
+    *mixture_cases(),
 ]
 
 
@@ -138,7 +160,8 @@ class TestEveryLikelihoodOverLevels:
         self, likelihood: OverLevels, outcomes: Tensor
     ) -> None:
         stacked = stack([likelihood, likelihood]).level_probabilities()
-        assert torch.equal(stacked[1], likelihood.level_probabilities())
+        alone = likelihood.level_probabilities()
+        torch.testing.assert_close(stacked[1], alone, rtol=0, atol=1e-14)
 
 
 def test_word_counts_have_no_levels() -> None:
@@ -158,14 +181,17 @@ def single(likelihood: Likelihood) -> Likelihood:
 
 
 def rows(likelihood: Likelihood, which: slice) -> Likelihood:
-    return changed(likelihood, **{k: v[which] for k, v in parameters(likelihood).items()})
+    """The parts of a mixture stand before the examples."""
+    place = (slice(None), which) if isinstance(likelihood, LogisticMixture) else which
+    return changed(likelihood, **{k: v[place] for k, v in parameters(likelihood).items()})
 
 
 def stack(likelihoods: list[Likelihood]) -> Likelihood:
-    shape = likelihoods[0].mean.shape
+    """As samples of z, which stand before the examples and behind the parts of a mixture."""
+    axis = int(isinstance(likelihoods[0], LogisticMixture))
     stacked = {
-        name: torch.stack([parameters(one)[name].expand(shape) for one in likelihoods])
-        for name in parameters(likelihoods[0])
+        name: torch.stack([parameters(one)[name].expand(whole.shape) for one in likelihoods], axis)
+        for name, whole in parameters(likelihoods[0]).items()
     }
     return changed(likelihoods[0], **stacked)
 
@@ -216,6 +242,49 @@ def test_discretized_logistic_is_exact_far_from_its_mean() -> None:
     log_prob = single(sharp).log_prob(every(256, 1).float())
     slope = torch.tensor(-7.0).exp().reciprocal() / 255
     torch.testing.assert_close(log_prob[200] - log_prob[201], slope, rtol=1e-4, atol=0)
+
+
+def test_a_mixture_agrees_with_torch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape, levels = (3, 4, 1, 2, 5), 9
+    logits, location, log_scale = (
+        torch.randn(shape, generator=generator, dtype=DOUBLE) for _ in range(3)
+    )
+    edges = (torch.arange(levels - 1, dtype=DOUBLE) + 0.5) / (levels - 1)
+    base = distributions.Uniform(torch.zeros(1, dtype=DOUBLE), torch.ones(1, dtype=DOUBLE))
+    parts = distributions.TransformedDistribution(
+        base,
+        [
+            distributions.SigmoidTransform().inv,
+            distributions.AffineTransform(location[..., None], log_scale.exp()[..., None]),
+        ],
+    )
+    below = (logits.softmax(0)[..., None] * parts.cdf(edges)).sum(0)
+    ends = below[..., :1] * 0
+    truth = torch.cat([ends, below, ends + 1], -1).diff()
+    found = LogisticMixture(logits, location, log_scale, levels)
+    torch.testing.assert_close(found.level_probabilities(), truth, rtol=0, atol=1e-14)
+    x = torch.randint(levels, shape[1:], generator=generator)
+    stated = truth.gather(-1, x[..., None])[..., 0].log().sum((1, 2, 3))
+    torch.testing.assert_close(found.log_prob(x.to(DOUBLE)), stated, rtol=1e-9, atol=1e-9)
+
+
+def test_a_mixture_of_equal_parts_is_one_logistic() -> None:
+    one = logistic(0.37, -2.0, 256, 1)
+    many = mixture(256, 1, *[(weight, 0.37, -2.0) for weight in (0.3, -8.0, 2.0)])
+    torch.testing.assert_close(many.log_prob(every(256, 1)), one.log_prob(every(256, 1)))
+
+
+@pytest.mark.parametrize("location", [-0.5, 0.0, 0.37, 1.0, 1.6])
+@pytest.mark.parametrize("log_scale", [-7.0, -4.0, -1.0, 2.0])
+def test_the_mean_of_a_mixture_is_that_of_its_levels(location: float, log_scale: float) -> None:
+    """Within the half level that the docstring states; without rounding nearer."""
+    likelihood = mixture(256, 1, (0.2, location, log_scale), (-1.0, 0.8, -3.0))
+    shares = torch.arange(256, dtype=DOUBLE) / 255
+    truth = likelihood.level_probabilities() @ shares
+    torch.testing.assert_close(likelihood.mean, truth, rtol=0, atol=0.5 / 255)
+    if log_scale > -6:
+        torch.testing.assert_close(likelihood.mean, truth, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("layout", ["dense", "csr"])
@@ -270,9 +339,28 @@ def test_discretized_logistic_gradient(levels: int) -> None:
     )
 
 
-def test_sampled_levels_have_the_probabilities_that_log_prob_states() -> None:
+def test_a_mixture_gradient() -> None:
+    generator = torch.Generator().manual_seed(3)
+    x = torch.tensor([[0.0, 255.0, 100.0]], dtype=DOUBLE)
+    free = [
+        torch.randn(2, 1, 3, dtype=DOUBLE, generator=generator).requires_grad_() for _ in range(3)
+    ]
+    assert torch.autograd.gradcheck(lambda *p: LogisticMixture(*p, 256).log_prob(x), free)
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        DiscretizedLogistic(torch.full((40_000, 1), 0.8), torch.full((40_000, 1), -1.5), 5),
+        single(mixture(5, 1, (0.4, 0.1, -3.0), (1.0, 0.7, -2.0))),
+    ],
+)
+def test_sampled_levels_have_the_probabilities_that_log_prob_states(likelihood: Likelihood) -> None:
     draws, levels = 40_000, 5
-    likelihood = DiscretizedLogistic(torch.full((draws, 1), 0.8), torch.full((draws, 1), -1.5), 5)
+    many = parameters(likelihood)
+    if isinstance(likelihood, LogisticMixture):
+        many = {name: each[:, :1].expand(-1, draws, -1) for name, each in many.items()}
+    likelihood = changed(likelihood, **many)
     levels_drawn = likelihood.sample(torch.Generator().manual_seed(0)).long().flatten()
     stated = rows(likelihood, slice(0, levels)).log_prob(torch.arange(5.0)[:, None]).exp()
     shares = levels_drawn.bincount(minlength=levels) / draws

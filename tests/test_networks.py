@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from latentops import elbo
 from latentops.data.batches import Rows
-from latentops.likelihoods import Bernoulli, DiscretizedLogistic, Multinomial
+from latentops.likelihoods import Bernoulli, DiscretizedLogistic, LogisticMixture, Multinomial
 from latentops.model import VAE
 from latentops.networks import bow, layers, mlp
 
@@ -47,11 +47,12 @@ def bow_vae(**settings: object) -> VAE:
 def mlp_vae(levels: int = 2, **settings: object) -> VAE:
     chosen = mlp.Settings(**{"latent": 3, "hidden": (8,), "decoder_hidden": (8,), **settings})
     torch.manual_seed(0)
-    decoder = (
-        mlp.BernoulliDecoder(SHAPE, chosen)
-        if levels == 2
-        else mlp.LogisticDecoder(SHAPE, levels, chosen)
-    )
+    if levels == 2:
+        decoder = mlp.BernoulliDecoder(SHAPE, chosen)
+    elif chosen.mixtures == 1:
+        decoder = mlp.LogisticDecoder(SHAPE, levels, chosen)
+    else:
+        decoder = mlp.LogisticMixtureDecoder(SHAPE, levels, chosen)
     return VAE(mlp.Encoder(SHAPE, chosen), decoder, chosen.latent)
 
 
@@ -83,6 +84,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "mlp-linear": lambda: Case(mlp_vae(hidden=(), decoder_hidden=()), pixels(), Bernoulli, SHAPE),
     "mlp-norm": lambda: Case(mlp_vae(mean_scale=0.8), pixels(), Bernoulli, SHAPE),
     "mlp-logistic": lambda: Case(mlp_vae(levels=17), pixels(), DiscretizedLogistic, SHAPE),
+    "mlp-mixture": lambda: Case(mlp_vae(levels=17, mixtures=3), pixels(), LogisticMixture, SHAPE),
 }
 
 
@@ -307,9 +309,10 @@ def test_activations_stand_between_layers_only(name: layers.Activation) -> None:
     assert len(layers.perceptron([3, 2], name)) == 1
 
 
-def test_an_untrained_logistic_decoder_is_near_to_the_uniform_code() -> None:
+@pytest.mark.parametrize("mixtures", [1, 3])
+def test_an_untrained_logistic_decoder_is_near_to_the_uniform_code(mixtures: int) -> None:
     """No pixel starts out impossible: its cost is at most twice ln(levels)."""
-    vae = mlp_vae(levels=256)
+    vae = mlp_vae(levels=256, mixtures=mixtures)
     x = torch.randint(256, (64, *SHAPE), generator=seeded()).float()
     likelihood = vae.decode(torch.randn(64, 3, generator=seeded()))
     nats = -likelihood.log_prob(x).mean().item() / math.prod(SHAPE)

@@ -116,14 +116,21 @@ def _assemble(
 
 def _image_decoder(
     spec: Spec, settings: mlp.Settings
-) -> mlp.BernoulliDecoder | mlp.LogisticDecoder:
+) -> mlp.BernoulliDecoder | mlp.LogisticDecoder | mlp.LogisticMixtureDecoder:
     levels = levels_read(spec)
     if settings.likelihood == "logistic" or (settings.likelihood == "auto" and levels > 2):
-        return mlp.LogisticDecoder(spec.shape, levels, settings)
+        one = settings.mixtures == 1
+        decoder = mlp.LogisticDecoder if one else mlp.LogisticMixtureDecoder
+        return decoder(spec.shape, levels, settings)
     if levels > 2:
         raise SettingsError(
             f"model.likelihood 'bernoulli' needs binary pixels, but those of {spec.source!r} have "
             f"{levels} levels. Set data.binarize to static or dynamic, or model.likelihood to auto."
+        )
+    if settings.mixtures > 1:
+        raise SettingsError(
+            f"model.mixtures {settings.mixtures} is for grey pixels, but those that are read of "
+            f"{spec.source!r} are binary. Set it to 1, or model.likelihood to logistic."
         )
     return mlp.BernoulliDecoder(spec.shape, settings)
 

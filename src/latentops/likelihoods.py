@@ -32,7 +32,11 @@ class OverLevels(Likelihood, Protocol):
     """Of pixels that are independent given z, each one of a few levels: what a coder needs."""
 
     def level_probabilities(self) -> Tensor:
-        """[..., B, *event, levels]; each pixel's sum to one but for rounding. 0 by underflow."""
+        """[..., B, *event, levels]; each pixel's sum to one but for rounding; 0 by underflow.
+
+        The last bit depends on how many examples are asked for together: vector instructions
+        compute the ends of a tensor otherwise than its middle.
+        """
 
 
 @dataclass(frozen=True)
@@ -71,33 +75,61 @@ class DiscretizedLogistic:
     levels: int
 
     def log_prob(self, x: Tensor) -> Tensor:
-        precision = (-self.log_scale).exp() / (self.levels - 1)
-        from_mean = x - self.mean * (self.levels - 1)
-        # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)) loses no digit.
-        below_top = F.logsigmoid(precision * (from_mean + 0.5))
-        above_bottom = F.logsigmoid(-precision * (from_mean - 0.5))
-        between = torch.log(-torch.expm1(-precision)).expand_as(below_top)
-        inner = below_top + above_bottom + between
-        log_prob = torch.where(x == 0, below_top, inner)
-        return _sum_event(torch.where(x == self.levels - 1, above_bottom, log_prob), x)
+        return _sum_event(_logistic_log_prob(x, self.mean, self.log_scale, self.levels), x)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        uniform = torch.rand(
-            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
-        )
-        continuous = self.mean + self.log_scale.exp() * uniform.logit()
-        return (continuous.clamp(0, 1) * (self.levels - 1)).round()
+        return _logistic_sample(self.mean, self.log_scale, self.levels, generator)
 
     def level_probabilities(self) -> Tensor:
-        """As differences of the distribution function: the relative error of small ones is large.
+        """In double precision the absolute error is below 1e-15, the relative one is not."""
+        return _logistic_probabilities(self.mean, self.log_scale, self.levels)
 
-        In double precision the absolute one is below 1e-15.
+
+@dataclass(frozen=True)
+class LogisticMixture:
+    """Independent pixels x in 0..levels-1, each drawn from one of K discretized logistics.
+
+    `logits`, `location` and `log_scale` are [K, ..., B, *event]: of the shares of the parts, and of
+    the parts as `DiscretizedLogistic` has them (Salimans et al. 2017, without their conditioning on
+    the pixels before). A location may lie outside [0, 1], where a pixel is black or white for sure.
+    """
+
+    logits: Tensor
+    location: Tensor
+    log_scale: Tensor
+    levels: int
+
+    @property
+    def mean(self) -> Tensor:
+        """But for what rounding to levels changes, which is less than half a level.
+
+        Of each part, logistic but held in [0, 1]: the integral of 1 - F from 0 to 1.
         """
-        steps = torch.arange(self.levels - 1, device=self.mean.device, dtype=self.mean.dtype)
-        edges = (steps + 0.5) / (self.levels - 1)
-        precision = (-self.log_scale).exp().unsqueeze(-1)
-        below = (precision * (edges - self.mean.unsqueeze(-1))).sigmoid()
-        return F.pad(F.pad(below, (1, 0)), (0, 1), value=1.0).diff(dim=-1)
+        scale = self.log_scale.exp()
+        reach = F.softplus(self.location / scale) - F.softplus((self.location - 1) / scale)
+        return (self.logits.softmax(0) * scale * reach).sum(0).clamp(0, 1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        parts = _logistic_log_prob(x, self.location, self.log_scale, self.levels)
+        return _sum_event((self.logits.log_softmax(0) + parts).logsumexp(0), x)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        shares = self.logits.softmax(0).movedim(0, -1)
+        part = torch.multinomial(shares.flatten(0, -2), 1, generator=generator)
+        chosen = part.reshape(1, *shares.shape[:-1])
+        location, log_scale = (
+            each.gather(0, chosen)[0] for each in (self.location, self.log_scale)
+        )
+        return _logistic_sample(location, log_scale, self.levels, generator)
+
+    def level_probabilities(self) -> Tensor:
+        """In double precision the absolute error is below 1e-15, the relative one is not."""
+        total = self.location.new_zeros(())
+        shares = self.logits.softmax(0)
+        for share, location, log_scale in zip(shares, self.location, self.log_scale, strict=True):
+            part = _logistic_probabilities(location, log_scale, self.levels)
+            total = total + share.unsqueeze(-1) * part  # one at a time: all are K times as much
+        return total
 
 
 @dataclass(frozen=True)
@@ -157,6 +189,38 @@ class _StoredWords(torch.autograd.Function):
         to_words = counts * gradient.index_select(-1, rows)
         to_logits.flatten(-2).index_add_(-1, places, to_words)  # a view
         return to_logits, None, None, None
+
+
+def _logistic_log_prob(x: Tensor, location: Tensor, log_scale: Tensor, levels: int) -> Tensor:
+    """Of each pixel, nats."""
+    precision = (-log_scale).exp() / (levels - 1)
+    from_location = x - location * (levels - 1)
+    # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)) loses no digit.
+    below_top = F.logsigmoid(precision * (from_location + 0.5))
+    above_bottom = F.logsigmoid(-precision * (from_location - 0.5))
+    between = torch.log(-torch.expm1(-precision)).expand_as(below_top)
+    inner = below_top + above_bottom + between
+    log_prob = torch.where(x == 0, below_top, inner)
+    return torch.where(x == levels - 1, above_bottom, log_prob)
+
+
+def _logistic_probabilities(location: Tensor, log_scale: Tensor, levels: int) -> Tensor:
+    """Of each level, [..., levels]: differences of the distribution function."""
+    steps = torch.arange(levels - 1, device=location.device, dtype=location.dtype)
+    edges = (steps + 0.5) / (levels - 1)
+    precision = (-log_scale).exp().unsqueeze(-1)
+    below = (precision * (edges - location.unsqueeze(-1))).sigmoid()
+    return F.pad(F.pad(below, (1, 0)), (0, 1), value=1.0).diff(dim=-1)
+
+
+def _logistic_sample(
+    location: Tensor, log_scale: Tensor, levels: int, generator: torch.Generator | None
+) -> Tensor:
+    uniform = torch.rand(
+        location.shape, generator=generator, device=location.device, dtype=location.dtype
+    )
+    continuous = location + log_scale.exp() * uniform.logit()
+    return (continuous.clamp(0, 1) * (levels - 1)).round()
 
 
 def _sum_event(values: Tensor, x: Tensor) -> Tensor:

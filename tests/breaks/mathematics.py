@@ -3,10 +3,23 @@
 BREAKS = [
     (
         "likelihoods.py",
-        "torch.where(x == self.levels - 1, above_bottom, log_prob)",
+        "torch.where(x == levels - 1, above_bottom, log_prob)",
         "log_prob",
         "tests/test_likelihoods.py::TestEveryLikelihood"
         "::test_the_probabilities_of_all_outcomes_sum_to_one",
+    ),
+    (
+        "likelihoods.py",
+        "(self.logits.log_softmax(0) + parts)",
+        "(self.logits + parts)",
+        "tests/test_likelihoods.py::TestEveryLikelihood"
+        "::test_the_probabilities_of_all_outcomes_sum_to_one",
+    ),
+    (
+        "likelihoods.py",
+        "F.softplus((self.location - 1) / scale)",
+        "F.softplus(-1 / scale)",
+        "tests/test_likelihoods.py::test_the_mean_of_a_mixture_is_that_of_its_levels",
     ),
     (
         "likelihoods.py",

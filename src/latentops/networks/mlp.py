@@ -7,7 +7,7 @@ import pydantic
 import torch
 from torch import Tensor, nn
 
-from latentops.likelihoods import Bernoulli, DiscretizedLogistic
+from latentops.likelihoods import Bernoulli, DiscretizedLogistic, LogisticMixture
 from latentops.networks import layers, noise
 
 LOG_SCALE_RANGE = (-7.0, 2.0)
@@ -24,6 +24,7 @@ class Settings(layers.Common):
     likelihood: Literal["auto", "bernoulli", "logistic"] = pydantic.Field(
         "auto", description="auto: bernoulli for binary pixels, else a discretized logistic"
     )
+    mixtures: int = pydantic.Field(1, ge=1, description="logistics that each pixel is a mixture of")
     pixel_noise: float = pydantic.Field(
         0.0,
         ge=0,
@@ -88,4 +89,27 @@ class LogisticDecoder(nn.Module):
         mean, log_scale = halves.unbind(-1 - len(self.shape))
         return DiscretizedLogistic(
             mean.sigmoid(), (log_scale + FIRST_LOG_SCALE).clamp(*LOG_SCALE_RANGE), self.levels
+        )
+
+
+class LogisticMixtureDecoder(nn.Module):
+    """z [..., Z] to images [..., *shape] of some grey levels, each pixel a mixture of logistics."""
+
+    def __init__(self, shape: tuple[int, ...], levels: int, settings: Settings) -> None:
+        super().__init__()
+        self.shape = shape
+        self.levels = levels
+        self.parts = settings.mixtures
+        widths = [settings.latent, *settings.decoder_hidden, 3 * self.parts * math.prod(shape)]
+        self.body = layers.perceptron(widths, settings.activation)
+
+    def forward(self, z: Tensor) -> LogisticMixture:
+        thirds = layers.widened(self.body(z).unflatten(-1, (3, self.parts, *self.shape)))
+        axis = -2 - len(self.shape)
+        logits, location, log_scale = (each.movedim(axis + 1, 0) for each in thirds.unbind(axis))
+        return LogisticMixture(
+            logits,
+            location + 0.5,
+            (log_scale + FIRST_LOG_SCALE).clamp(*LOG_SCALE_RANGE),
+            self.levels,
         )
