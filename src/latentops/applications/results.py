@@ -5,6 +5,8 @@ or its data cannot serve has a `reason`, one sentence, and nothing else. Of vali
 examples shown.
 """
 
+from typing import Literal
+
 from latentops.artifacts import Schema
 
 
@@ -91,8 +93,59 @@ class Denoising(Served):
     """Damaged inputs, and what the model makes of them."""
 
 
+class Change(Schema):
+    """A difference of means, and its 95 % interval; without ends where it is of one row."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+class LossyPoint(Schema):
+    """A code stored in one way: its bytes, and what is lost by keeping it alone."""
+
+    code: Literal["vae", "pca", "lsa"]
+    coding: Literal["float32", "float16", "even", "allocated"]  # bits: the same for all, or not
+    bits_per_dimension: float  # mean
+    dimensions: int  # that get any
+    bytes: int  # of one row, without the decoder
+    distortion: float  # mean of the rows, in `Lossy.unit`
+    accuracy: float | None  # of a linear head fitted on whole codes; None: no labels
+
+
+class Beside(Schema):
+    """What differs from another code, paired by row."""
+
+    distortion: Change
+    accuracy: Change | None
+
+
+class LossyChoice(Schema):
+    """The VAE's code of the fewest bytes that cost next to nothing on validation."""
+
+    coding: Literal["float32", "float16", "even", "allocated"]
+    bits_per_dimension: float
+    beside_float32: Beside
+    beside_baseline: Beside | None  # stored in the same way
+
+
+class Lossy(Schema):
+    """Bytes of a code against distortion and accuracy, on test rows."""
+
+    unit: Literal["mse_pixel", "nats"]  # squared error of pixels in [0, 1], or nats of the words
+    rows: int
+    labelled_rows: int
+    row_bytes: float | None  # mean, of a row as it is, uncompressed; None: counts without texts
+    words_per_row: float | None  # mean, that the decoder is asked for; None: images
+    baseline: Literal["pca", "lsa"] | None  # None: there is one pixel or term
+    points: tuple[LossyPoint, ...]  # the VAE's first, each with the fullest first
+    chosen: LossyChoice
+
+
 class Compression(Served):
     """Bytes without loss, and bytes against what is lost."""
+
+    lossy: Lossy | None = None
 
 
 class Meaning(Served):
