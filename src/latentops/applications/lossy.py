@@ -1,4 +1,4 @@
-# ruff: noqa: N802, N815 - names end in their shape suffixes
+# ruff: noqa: N815 - names end in their shape suffixes
 """Bytes of a code against what is lost of an example, and of its class, by keeping the code alone.
 
 The VAE's means are stored in fewer and fewer bits and decoded again; PCA of the pixels, or LSA of
@@ -14,12 +14,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import scipy.sparse
 import torch
+from torch import Tensor
 
 from latentops import portion
 from latentops.applications.quantiser import Quantiser, allocated
 from latentops.applications.results import Beside, Change, Lossy, LossyChoice, LossyPoint
 from latentops.applications.subject import Subject
-from latentops.data.batches import Bags, in_batches
+from latentops.data.batches import Bags, Batch, in_batches
+from latentops.likelihoods import Likelihood
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.model import VAE
 from latentops.portion import ROWS_AT_ONCE, Code, Portion
@@ -153,10 +155,17 @@ def _spaces(subject: Subject, rows: Rows) -> list[Space]:
 
 def _space_of_vae(vae: VAE, codes: list[Code], rows: Rows, scale: Scale) -> Space:
     train, valid, test = (code.mean_NZ for code in codes)
-    is_text = rows.test.counts is not None
+    loss = _squares if rows.test.counts is None else _nats
 
+    @torch.no_grad()
     def decode(code_NZ: np.ndarray, of: Portion) -> np.ndarray:
-        return (_nats if is_text else _squares)(vae, code_NZ, of)[None]
+        z_NZ, examples = torch.from_numpy(code_NZ), of.examples
+        starts = range(0, len(examples), ROWS_AT_ONCE)
+        losses = [
+            loss(vae.decode(z_NZ[start : start + ROWS_AT_ONCE]), batch)
+            for start, batch in zip(starts, in_batches(examples, ROWS_AT_ONCE), strict=True)
+        ]
+        return torch.cat(losses).double().numpy()[None]
 
     return Space(
         name="vae",
@@ -194,27 +203,14 @@ def _head(name: str, scaled_NZ: np.ndarray, y: np.ndarray) -> Head | None:
     return heads.fit({name: scaled_NZ[known]}, y[known], name, _HEAD)
 
 
-@torch.no_grad()
-def _squares(vae: VAE, code_NZ: np.ndarray, of: Portion) -> np.ndarray:
-    """Mean squared error of the pixels of each decoded mean, [N]."""
-    codes = torch.from_numpy(code_NZ).split(ROWS_AT_ONCE)
-    batches = in_batches(of.examples, ROWS_AT_ONCE)
-    errors = [
-        (vae.decode(z_BZ).mean - batch.input).square().flatten(1).mean(1)
-        for z_BZ, batch in zip(codes, batches, strict=True)
-    ]
-    return torch.cat(errors).double().numpy()
+def _squares(likelihood: Likelihood, batch: Batch) -> Tensor:
+    """Mean squared error of the pixels of the decoded mean, [B]."""
+    return (likelihood.mean - batch.input).square().flatten(1).mean(1)
 
 
-@torch.no_grad()
-def _nats(vae: VAE, code_NZ: np.ndarray, of: Portion) -> np.ndarray:
-    """-log p(words given code) of each text, [N]."""
-    codes = torch.from_numpy(code_NZ).split(ROWS_AT_ONCE)
-    batches = in_batches(of.examples, ROWS_AT_ONCE)
-    nats = [
-        -vae.decode(z_BZ).log_prob(batch.target) for z_BZ, batch in zip(codes, batches, strict=True)
-    ]
-    return torch.cat(nats).double().numpy()
+def _nats(likelihood: Likelihood, batch: Batch) -> Tensor:
+    """-log p(words given code) of each text, [B]."""
+    return -likelihood.log_prob(batch.target)
 
 
 def _of_pca(projection: Projection) -> Decode:
@@ -223,7 +219,8 @@ def _of_pca(projection: Projection) -> Decode:
 
     def decode(code_NZ: np.ndarray, of: Portion) -> np.ndarray:
         pixels_ND = (code_NZ @ projection.components_DK.T + mean_D).clip(0, 1)
-        return np.square(pixels_ND - of.matrix(), dtype=np.float64).mean(axis=1)[None]
+        squares_ND = np.square(pixels_ND - of.matrix(), dtype=np.float64)
+        return np.asarray(squares_ND.mean(axis=1))[None]
 
     return decode
 
