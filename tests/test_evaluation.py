@@ -277,8 +277,9 @@ def test_the_scores_hang_together(text_evaluation: Evaluation) -> None:
     assert scores["nll_is_nats"] < -scores["elbo_nats"]
     assert scores["nll_is_samples"] == 5
     assert rate == pytest.approx(text_evaluation.rate_per_dimension_nats.sum(), rel=1e-5)
-    together = scores["mutual_information_nats"] + scores["aggregate_kl_nats"]
-    assert together == pytest.approx(rate, abs=0.5)
+    of_aggregate = scores["total_correlation_nats"] + scores["dimension_wise_kl_nats"]
+    assert scores["aggregate_kl_nats"] == pytest.approx(of_aggregate)
+    assert scores["mutual_information_nats"] + of_aggregate == pytest.approx(rate, abs=0.5)
     assert scores["mutual_information_rows"] == scores["test_rows"] == 60
     assert scores["active_units"] == text_evaluation.active.sum()
 
@@ -600,7 +601,8 @@ def test_mutual_information_is_against_the_whole_split_however_large(
     text_vae: VAE, text_splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = of_documents(text_vae, text_splits).scores
-    monkeypatch.setattr("latentops.evaluation.scores._INFORMATION_PAIRS", 60 * 30)
+    limit = "latentops.evaluation.scores._PAIRS_TIMES_DIMENSIONS"
+    monkeypatch.setattr(limit, 60 * 30 * BOW.latent)
     found = of_documents(text_vae, text_splits).scores
     assert found["mutual_information_rows"] == exact["mutual_information_rows"] == 60
     name = "mutual_information_nats"

@@ -20,18 +20,6 @@ BREAKS = [
         "tests/test_bounds.py::test_perplexities_weigh_documents_and_words",
     ),
     (
-        "metrics/latent.py",
-        "return at_zero_M - 0.5 * squares_NM",
-        "return at_zero_M + 0.5 * squares_NM",
-        "tests/test_latent_metrics.py::test_both_parts_are_those_of_a_mixture_density",
-    ),
-    (
-        "metrics/latent.py",
-        "rows = torch.split(z_NZ, max(1, _PAIRS_AT_ONCE // count))",
-        "rows = [z_NZ[: max(1, _PAIRS_AT_ONCE // count)]]",
-        "tests/test_latent_metrics.py::test_both_parts_are_those_of_a_mixture_density",
-    ),
-    (
         "portion.py",
         "rows = np.flatnonzero(portion.in_scope)",
         "rows = np.arange(len(portion))",
@@ -63,8 +51,8 @@ BREAKS = [
     ),
     (
         "evaluation/scores.py",
-        "latent.information(posterior, _generator(settings), rows)",
-        "latent.information(latent._at(posterior, rows), _generator(settings))",
+        "kl_decomposition.decompose(posterior, _generator(settings), rows)",
+        "kl_decomposition.decompose(kl_decomposition._at(posterior, rows), _generator(settings))",
         "tests/test_evaluation.py"
         "::test_mutual_information_is_against_the_whole_split_however_large",
     ),

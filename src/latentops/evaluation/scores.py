@@ -16,7 +16,7 @@ from latentops.data.batches import Examples, in_batches
 from latentops.elbo import Posterior
 from latentops.errors import NumericalError
 from latentops.evaluation.settings import Settings
-from latentops.metrics import bounds, latent
+from latentops.metrics import bounds, kl_decomposition, latent
 from latentops.model import VAE
 from latentops.portion import ROWS_AT_ONCE, Portion
 
@@ -26,8 +26,9 @@ Scores = dict[str, float]
 _PCA_ROWS = 100_000
 _PCA_PIXELS = 2**26
 
-# The mutual information is against the aggregate of all rows: so many pairs take a few seconds.
-_INFORMATION_PAIRS = 10_000**2
+# The parts of the rate are against the aggregate of all rows: so many pairs of rows, times the
+# dimensions, take a few seconds.
+_PAIRS_TIMES_DIMENSIONS = 2 * 10**9
 _LOW_RATE_NATS = 0.1
 
 
@@ -120,15 +121,18 @@ def pca_scores(train: Portion, test: Portion, size: int, seed: int) -> Scores:
 
 
 def code_scores(posterior: Posterior, settings: Settings) -> Scores:
-    """How much of the latent space the test rows use."""
-    count = len(posterior.mean)
-    rows = torch.randperm(count, generator=_generator(settings))[: _INFORMATION_PAIRS // count]
-    information = latent.information(posterior, _generator(settings), rows)
+    """How much of the latent space the test rows use, and what their rate consists of."""
+    count, dimensions = posterior.mean.shape
+    most = _PAIRS_TIMES_DIMENSIONS // (count * dimensions)
+    rows = torch.randperm(count, generator=_generator(settings))[: max(1, most)]
+    parts = kl_decomposition.decompose(posterior, _generator(settings), rows)
     return {
         "active_units": latent.active_units(posterior.mean),
-        "mutual_information_nats": information.mutual_information_nats,
-        "mutual_information_rows": information.examples,
-        "aggregate_kl_nats": information.aggregate_kl_nats,
+        "mutual_information_nats": parts.mutual_information_nats,
+        "mutual_information_rows": parts.examples,
+        "total_correlation_nats": parts.total_correlation_nats,
+        "dimension_wise_kl_nats": parts.dimension_wise_kl_nats,
+        "aggregate_kl_nats": parts.aggregate_kl_nats,
     }
 
 

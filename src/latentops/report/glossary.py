@@ -78,11 +78,22 @@ METRICS = {
         "How far codes tell test examples apart. At most the logarithm of the examples counted.",
     ),
     "mutual_information_rows": Metric("Examples in the aggregate posterior", "", ""),
+    "total_correlation_nats": Metric(
+        "Total correlation",
+        "nats",
+        "How far the dimensions of a code depend on each other. 0: they are independent.",
+    ),
+    "dimension_wise_kl_nats": Metric(
+        "KL of each dimension by itself",
+        "nats",
+        "How far the single dimensions, summed, stray from the prior. Mutual information + total "
+        "correlation + this = rate, but for the sampling of z.",
+    ),
     "aggregate_kl_nats": Metric(
         "KL of the aggregate posterior",
         "nats",
-        "How far the codes together stray from the prior. Mutual information + this = rate, but "
-        "for the sampling of z.",
+        "How far the codes together stray from the prior: total correlation + the KL of each "
+        "dimension by itself.",
     ),
     "parameters": Metric("Parameters", "", "Numbers that training sets."),
     "weights_bytes": Metric("Weights", "bytes", ""),
