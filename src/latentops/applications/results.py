@@ -89,8 +89,79 @@ class Augmentation(Served):
     """A classifier with and without made rows."""
 
 
+class Repair(Schema):
+    """How far from the clean originals something is: the lower the error, the better.
+
+    `by`: input (as it is), pca (of the clean training rows, as many directions as the latent has),
+    vae, twin, or nothing (what the VAE expects where it knows nothing). A gain is of the mean over
+    that of `Denoising.reference`, paired by row: decibels of images, nats of texts.
+    """
+
+    by: str
+    error: float | None = None  # squared error per pixel in [0, 1], or nats of a clean text
+    psnr_db: float | None = None  # of the error; None: no image, or no error at all
+    words_f1: float | None = None  # of the words of a text against those of the clean one
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Recognised(Schema):
+    """Accuracy of a head that was fitted on clean rows, and its gain over the baseline's.
+
+    The baseline reads the same inputs: TF-IDF or pixels. In `features` twin is vae of the twin.
+    """
+
+    features: str
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Damaged(Schema):
+    """Test rows with one damage of one strength; kind none: the clean ones."""
+
+    kind: str  # none | drop | swap | misspell | noise | flip | blank
+    strength: float  # share of words or pixels, or standard deviation
+    repairs: tuple[Repair, ...]
+    recognised: tuple[Recognised, ...] = ()  # the baseline first
+
+
+class Mended(Schema):
+    """A validation text, damaged, and the words that the models return."""
+
+    clean: str
+    damaged: str
+    by_vae: tuple[str, ...]
+    by_twin: tuple[str, ...]
+
+
+class Pictured(Schema):
+    """Validation images with one damage: what each row of the grid of that name shows."""
+
+    kind: str
+    strength: float
+    rows: tuple[str, ...]  # clean, and as in `Repair.by`
+
+
 class Denoising(Served):
     """Damaged inputs, and what the model makes of them."""
+
+    rows: int = 0
+    labelled_rows: int = 0  # on which heads are judged
+    reads_damaged: bool = False  # in training: then its twin does not, else its twin does
+    damage_in_training: str = ""  # of the one that does
+    has_twin: bool = False
+    reference: str = ""  # what gains of repairs are over: pca | vae
+    clean: Damaged | None = None
+    damaged: tuple[Damaged, ...] = ()
+    leading: str = ""  # the VAE's features that did best on damaged validation rows
+    without_heads: str = ""  # why there is no accuracy; empty: there is
+    mended: tuple[Mended, ...] = ()
+    pictured: tuple[Pictured, ...] = ()
 
 
 class Change(Schema):
@@ -148,8 +219,68 @@ class Compression(Served):
     lossy: Lossy | None = None
 
 
+class Factor(Schema):
+    """Something that is known of every example, and what each dimension tells of it."""
+
+    name: str
+    values: int
+    entropy_nats: float  # over test rows
+    determined_by: str = ""  # another factor that says it all: then no score counts it
+    information: tuple[float, ...]  # mutual information as a share of the entropy, [Z]
+
+
+class Spread(Schema):
+    """The mean over seeds and the ends of its 95 % t interval, None with one seed."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+class ScoredCodes(Schema):
+    """Codes of one kind from one or more seeds. A score that is not defined is left out."""
+
+    code: str  # vae: the model and its repeats | beta | random: weights as drawn | pca | lsa
+    beta: float | None = None
+    each: dict[str, tuple[float, ...]]  # by score: a value for each seed
+    mean: dict[str, Spread]
+    gain: dict[str, Spread] = {}  # over beta = 1, seed by seed; all betas' intervals hold together
+    active: float | None = None  # dimensions, mean over seeds
+    mutual_information_nats: float | None = None  # this and the next: parts of the rate, means
+    total_correlation_nats: float | None = None
+    dimension_wise_kl_nats: float | None = None
+
+
+class End(Schema):
+    """A tenth of the validation rows, at one end of a dimension."""
+
+    value: str  # of the factor: the one that gained most
+    share: float  # of the rows here
+    share_of_all: float
+    texts: tuple[str, ...] = ()  # the outermost
+
+
+class Direction(Schema):
+    """A factor, and a dimension that tells much of it."""
+
+    factor: str
+    dimension: int
+    low: End
+    high: End
+    rising: tuple[str, ...] = ()  # words, as the dimension grows
+    falling: tuple[str, ...] = ()
+
+
 class Meaning(Served):
     """Latent dimensions against known factors."""
+
+    by_label: bool = False  # nothing but the label is known
+    factors: tuple[Factor, ...] = ()
+    codes: tuple[ScoredCodes, ...] = ()
+    directions: tuple[Direction, ...] = ()  # of images, the rows of image `traversal`
+    dead: int = 0  # dimensions of the model
+    fitted_rows: int = 0
+    judged_rows: int = 0
 
 
 class Applications(Schema):

@@ -29,3 +29,18 @@ def of(settings: build.Model, spec: Spec) -> build.Model:
     return settings.model_copy(
         update={"pixel_noise": noise if damaged else 0.0, "pixel_blank": 0.0}
     )
+
+
+def described(settings: build.Model, spec: Spec) -> str:
+    """What is done to the inputs of the one of the two that reads them damaged."""
+    damaged = settings if reads_damaged(settings) else of(settings, spec)
+    if isinstance(damaged, bow.Settings):
+        return f"{damaged.word_dropout:.0%} of the words left out"
+    noise = damaged.pixel_noise
+    told = {
+        f"{noise:.0%} of the pixels flipped"
+        if build.levels_read(spec) == 2
+        else f"noise of standard deviation {noise:g}": noise,
+        f"{damaged.pixel_blank:.0%} of the pixels blanked": damaged.pixel_blank,
+    }
+    return " and ".join(text for text, strength in told.items() if strength > 0)

@@ -66,6 +66,19 @@ class Bootstrap:
         low, high = np.quantile(moved_B, (0.025, 0.975))
         return Interval(mean, mean + float(low), mean + float(high))
 
+    def mean_ratio(self, ours_N: np.ndarray, theirs_N: np.ndarray) -> Interval:
+        """Of the mean of `ours` over that of `theirs`: values above 0, row by row of the same rows.
+
+        One row says nothing of how rows vary: its interval has no ends.
+        """
+        ours_N, theirs_N = ours_N.astype(np.float64), theirs_N.astype(np.float64)
+        ratio = float(ours_N.mean() / theirs_N.mean())
+        if self.rows == 1:
+            return Interval(ratio, 0.0, math.inf)
+        ratio_B = self._weighted_sums(ours_N) / self._weighted_sums(theirs_N)
+        low, high = np.quantile(ratio_B, (0.025, 0.975))
+        return Interval(ratio, float(low), float(high))
+
     def _interval(self, mean: float, values_B: np.ndarray) -> Interval:
         low, high = np.quantile(values_B, (0.025, 0.975))
         least = 3 / self.rows if np.ptp(values_B) < _SAME else 0.0
