@@ -1,8 +1,13 @@
-"""Generation, measured."""
+"""Generation, measured: new examples beside those of a simple sampler and real ones."""
 
+from latentops.applications import generation_images, generation_texts
 from latentops.applications.results import Generation
 from latentops.applications.subject import Measured, Subject
+from latentops.verdict.threads import one_thread
 
 
 def measure(subject: Subject) -> Measured[Generation]:
-    return Measured(Generation(reason="Not measured yet."), {})
+    with one_thread():
+        if subject.predictor.spec.kind == "counts":
+            return Measured(generation_texts.measure(subject), {})
+        return generation_images.measure(subject)

@@ -159,7 +159,8 @@ def lone_distance(distance_NK: np.ndarray) -> np.ndarray:
     smooth image is near to many others without being a copy of any. 1 where all are at 0.
     """
     mean_N = distance_NK.mean(axis=1)
-    return np.divide(distance_NK[:, 0], mean_N, out=np.ones_like(mean_N), where=mean_N > 0)
+    ones_N = np.ones_like(mean_N)
+    return np.asarray(np.divide(distance_NK[:, 0], mean_N, out=ones_N, where=mean_N > 0))
 
 
 def standing_in(documents: Sequence[Document], known: Sequence[Document]) -> np.ndarray:
