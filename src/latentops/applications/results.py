@@ -7,6 +7,8 @@ examples shown.
 
 from typing import Literal
 
+import pydantic
+
 from latentops.artifacts import Schema
 
 
@@ -126,7 +128,7 @@ class Damaged(Schema):
 
     kind: str  # none | drop | swap | misspell | noise | flip | blank
     strength: float  # share of words or pixels, or standard deviation
-    repairs: tuple[Repair, ...]
+    repairs: tuple[Repair, ...] = ()
     recognised: tuple[Recognised, ...] = ()  # the baseline first
 
 
@@ -156,7 +158,7 @@ class Denoising(Served):
     damage_in_training: str = ""  # of the one that does
     has_twin: bool = False
     reference: str = ""  # what gains of repairs are over: pca | vae
-    clean: Damaged | None = None
+    clean: Damaged = Damaged(kind="none", strength=0.0)
     damaged: tuple[Damaged, ...] = ()
     leading: str = ""  # the VAE's features that did best on damaged validation rows
     without_heads: str = ""  # why there is no accuracy; empty: there is
@@ -238,13 +240,16 @@ class Spread(Schema):
 
 
 class ScoredCodes(Schema):
-    """Codes of one kind from one or more seeds. A score that is not defined is left out."""
+    """Codes of one kind from one or more seeds. A score that is not defined is left out.
+
+    The intervals of one score's gains, of all betas, hold together.
+    """
 
     code: str  # vae: the model and its repeats | beta | random: weights as drawn | pca | lsa
     beta: float | None = None
     each: dict[str, tuple[float, ...]]  # by score: a value for each seed
     mean: dict[str, Spread]
-    gain: dict[str, Spread] = {}  # over beta = 1, seed by seed; all betas' intervals hold together
+    gain: dict[str, Spread] = pydantic.Field(default_factory=dict)  # over beta = 1, seed by seed
     active: float | None = None  # dimensions, mean over seeds
     mutual_information_nats: float | None = None  # this and the next: parts of the rate, means
     total_correlation_nats: float | None = None

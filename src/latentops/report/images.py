@@ -38,6 +38,12 @@ def traversal(images: np.ndarray, dimensions: Sequence[int]) -> Figure:
     return _grid(rows, [f"z{dimension}" for dimension in dimensions[: len(rows)]])
 
 
+@styled
+def named_rows(rows: Sequence[np.ndarray], names: Sequence[str]) -> Figure:
+    """The same images in each row, after what the name beside it says."""
+    return _grid(rows, names)
+
+
 def mosaic(rows: Sequence[np.ndarray]) -> np.ndarray:
     """Lay rows of images [n, C, H, W] out on white, as [height, width, 3]."""
     height, width = rows[0].shape[-2:]
