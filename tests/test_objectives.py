@@ -1,12 +1,28 @@
-"""What is minimized, against arithmetic by hand and the negative ELBO."""
+"""What is minimized, against arithmetic by hand, enumeration and the negative ELBO."""
+
+import math
+from itertools import combinations
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.distributions import Normal
 
 from latentops import config, objectives
-from latentops.elbo import Terms
+from latentops.elbo import Posterior, Terms
 from latentops.errors import SettingsError
-from latentops.objectives import Settings, beta_at, capacity_at, loss, settled
+from latentops.metrics.kl_decomposition import decompose
+from latentops.objectives import (
+    Codes,
+    Settings,
+    beta_at,
+    capacity_at,
+    estimated_parts,
+    loss,
+    needs_codes,
+    settled,
+)
 
 
 @pytest.fixture
@@ -119,6 +135,167 @@ def test_nothing_moves_once_settled(settings: Settings) -> None:
     assert len(values) == 1
 
 
+# The parts of the rate
+
+
+def codes(batch: int = 6, dimensions: int = 3, examples: int = 20) -> Codes:
+    """Wide enough that posteriors overlap."""
+    generator = torch.Generator().manual_seed(1)
+    mean_BZ, log_variance_BZ = torch.randn(2, batch, dimensions, generator=generator)
+    posterior = Posterior(mean_BZ, log_variance_BZ)
+    return Codes(posterior, posterior.sample(generator), examples)
+
+
+def terms_of(found: Codes) -> Terms:
+    return Terms(found.posterior.kl(), torch.linspace(50, 60, len(found.z_BZ)))
+
+
+def estimated_one_by_one(found: Codes) -> tuple[Tensor, Tensor]:
+    """Mutual information and total correlation of each z, as sums over the batch (in nats)."""
+    batch, dimensions = found.z_BZ.shape
+    each = Normal(found.posterior.mean.double(), found.posterior.standard_deviation.double())
+    parts = []
+    for row, z_Z in enumerate(found.z_BZ.double()):
+        log_BZ = each.log_prob(z_Z)
+        others = (1 - 1 / found.examples) / (batch - 1)
+        share_B = torch.full((batch,), others, dtype=torch.float64)
+        share_B[row] = 1 / found.examples
+        log_joint = (share_B * log_BZ.sum(1).exp()).sum().log()
+        log_each = [(share_B * log_BZ[:, j].exp()).sum().log() for j in range(dimensions)]
+        parts.append(torch.stack([log_BZ[row].sum() - log_joint, log_joint - sum(log_each)]))
+    mutual_information_B, total_correlation_B = torch.stack(parts).T
+    return mutual_information_B, total_correlation_B
+
+
+def test_the_estimates_are_those_of_plain_sums() -> None:
+    found, expected = estimated_parts(codes()), estimated_one_by_one(codes())
+    for ours, plain in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours.double(), plain, rtol=1e-5, atol=1e-5)
+
+
+def test_a_batch_of_all_examples_is_measured_without_error() -> None:
+    """The same parts as metrics/kl_decomposition.py finds with the same samples."""
+    generator = torch.Generator().manual_seed(1)
+    posterior = codes(batch=40).posterior
+    expected = decompose(posterior, torch.Generator().manual_seed(7))
+    z_BZ = posterior.sample(generator.manual_seed(7))
+    found = estimated_parts(Codes(posterior, z_BZ, examples=40))
+    means = [each.mean().item() for each in found]
+    assert means == pytest.approx(
+        [expected.mutual_information_nats, expected.total_correlation_nats], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("batch", [2, 3, 5])
+def test_over_all_batches_the_aggregate_is_estimated_without_bias(batch: int) -> None:
+    """Of 6 examples, the mean over every batch that holds example 0, for one z of it."""
+    data = codes(batch=6, examples=6)
+    z_Z = data.z_BZ[0].double()
+    each = Normal(data.posterior.mean.double(), data.posterior.standard_deviation.double())
+    own = each.log_prob(z_Z).sum(1)[0]
+    estimates = []
+    for others in combinations(range(1, 6), batch - 1):
+        rows = torch.tensor([0, *others])
+        part = Posterior(data.posterior.mean[rows], data.posterior.log_variance[rows])
+        found = estimated_parts(Codes(part, data.z_BZ[rows], examples=6))
+        estimates.append((own - found.mutual_information_B[0]).exp())
+    expected = each.log_prob(z_Z).sum(1).exp().mean().item()
+    assert torch.stack(estimates).mean().item() == pytest.approx(expected, rel=1e-4)
+
+
+WEIGHTS = [(1.0, 4.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.5), (0.5, 6.0, 2.0)]
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_each_part_has_its_weight_times_beta(weights: tuple[float, float, float]) -> None:
+    """The third part is what the other two leave of the rate, which is in closed form."""
+    batch = codes()
+    terms = terms_of(batch)
+    information_B, correlation_B = estimated_one_by_one(batch)
+    dimension_wise_B = terms.rate_B - information_B - correlation_B
+    parts = (information_B, correlation_B, dimension_wise_B)
+    paid_B = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    expected = (terms.distortion_B + 2 * 0.5 * paid_B).mean().item()
+    names = ("mutual_information", "total_correlation", "dimension_wise")
+    settings = Settings(beta=2, warmup=0.4, **dict(zip(names, weights, strict=True)))
+    assert needs_codes(settings)
+    assert loss(terms, 2, 10, settings, batch).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_equal_weights_are_a_beta_and_need_no_codes(terms: Terms) -> None:
+    equal = Settings(beta=2, mutual_information=3, total_correlation=3, dimension_wise=3)
+    assert not needs_codes(equal)
+    assert torch.equal(loss(terms, 0, 1, equal), loss(terms, 0, 1, Settings(beta=6)))
+
+
+@pytest.mark.parametrize("settings", [*NEUTRAL, Settings(beta=4), Settings(capacity_nats=3)])
+def test_codes_that_are_not_needed_change_nothing(settings: Settings) -> None:
+    assert not needs_codes(settings)
+    batch = codes()
+    terms = terms_of(batch)
+    assert torch.equal(loss(terms, 0, 1, settings, batch), loss(terms, 0, 1, settings))
+
+
+def test_without_the_codes_that_it_needs_no_loss_is_made_up(terms: Terms) -> None:
+    with pytest.raises(ValueError, match="none were given"):
+        loss(terms, 0, 1, Settings(total_correlation=4))
+
+
+def gradient(settings: Settings, mean_BZ: Tensor, z_BZ: Tensor, examples: int) -> Tensor:
+    mean_BZ = mean_BZ.clone().requires_grad_()
+    posterior = Posterior(mean_BZ, torch.zeros_like(mean_BZ))
+    batch = Codes(posterior, mean_BZ + (z_BZ - mean_BZ).detach(), examples)
+    loss(Terms(posterior.kl(), torch.zeros(len(mean_BZ))), 0, 1, settings, batch).backward()
+    assert mean_BZ.grad is not None
+    return mean_BZ.grad
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_batch_of_one_pays_for_its_rate_alone(weights: tuple[float, float, float]) -> None:
+    """It tells nothing of the others: no gradient but the closed form's, and nothing infinite."""
+    information, correlation, dimension_wise = weights
+    settings = Settings(
+        mutual_information=information,
+        total_correlation=correlation,
+        dimension_wise=dimension_wise,
+    )
+    mean_BZ = torch.tensor([[1.0, -2.0]])
+    found = gradient(settings, mean_BZ, mean_BZ + 0.3, examples=50)
+    torch.testing.assert_close(found, dimension_wise * mean_BZ)
+    alone = Codes(Posterior(mean_BZ, mean_BZ), mean_BZ, examples=1)
+    assert loss(terms_of(alone), 0, 1, settings, alone).isfinite()
+
+
+def test_descending_the_total_correlation_makes_dimensions_independent() -> None:
+    """From two dimensions that say the same, in batches of 10 out of 30; no mean is given up."""
+    generator = torch.Generator().manual_seed(0)
+    alone = Settings(mutual_information=0, total_correlation=1, dimension_wise=0)
+    diagonal = torch.linspace(-3, 3, 30)[:, None].expand(30, 2)
+    mean_NZ = diagonal.clone()
+    for _ in range(150):
+        rows = torch.randperm(30, generator=generator)[:10]
+        mean_BZ = mean_NZ[rows]
+        z_BZ = mean_BZ + torch.randn(10, 2, generator=generator)
+        mean_NZ[rows] -= gradient(alone, mean_BZ, z_BZ, examples=30)
+    many = torch.arange(30).repeat(500)
+    before, after = (
+        decompose(Posterior(each, torch.zeros(30, 2)), generator, many).total_correlation_nats
+        for each in (diagonal, mean_NZ)
+    )
+    assert before == pytest.approx(0.44, abs=0.02)
+    assert after < 0.05
+    assert mean_NZ.std(0).min() > 1.3
+
+
+def test_narrow_codes_far_apart_stay_finite() -> None:
+    """As layers clamp them: standard deviations of e^-4, a hundred apart."""
+    mean_BZ = 100 * torch.arange(8.0)[:, None].expand(8, 4)
+    narrow = Codes(Posterior(mean_BZ, torch.full((8, 4), -8.0)), mean_BZ, examples=1_000)
+    information_B, correlation_B = estimated_parts(narrow)
+    assert information_B.tolist() == pytest.approx([math.log(1_000)] * 8)
+    assert correlation_B.tolist() == pytest.approx([3 * math.log(1_000)] * 8)
+
+
 @pytest.mark.parametrize(
     ("values", "part"),
     [
@@ -130,12 +307,24 @@ def test_nothing_moves_once_settled(settings: Settings) -> None:
         ({"capacity_nats": -3}, "objective.capacity_nats"),
         ({"capacity_nats": 3, "free_nats": 1}, "keep one of them"),
         ({"cycles": 4}, "set warmup"),
+        ({"mutual_information": -1}, "objective.mutual_information"),
+        ({"total_correlation": float("inf")}, "objective.total_correlation"),
+        ({"dimension_wise": -0.5}, "objective.dimension_wise"),
+        ({"total_correlation": 4, "free_nats": 0.1}, "free_nats and capacity_nats change"),
+        ({"dimension_wise": 2, "capacity_nats": 0}, "leave mutual_information, total_corr"),
+        ({"total_corelation": 4}, "Did you mean 'total_correlation'?"),
         ({"betta": 1}, "Did you mean 'beta'?"),
     ],
 )
-def test_settings_that_cannot_be_used(values: dict[str, float], part: str) -> None:
+def test_settings_that_cannot_be_used(values: dict[str, Any], part: str) -> None:
     class Stage(config.Section):
         objective: objectives.Settings
 
     with pytest.raises(SettingsError, match=part.replace("?", r"\?")):
         config.parse(Stage, {"objective": values}, origin="params.yaml")
+
+
+def test_settings_of_a_time_without_the_weights_are_neutral() -> None:
+    """model/settings.json of an older model."""
+    old = {"beta": 2.0, "warmup": 0.3, "cycles": 1, "free_nats": 0.0, "capacity_nats": None}
+    assert Settings.model_validate(old) == Settings(beta=2, warmup=0.3)

@@ -18,6 +18,7 @@ from latentops.artifacts import Arrays, Spec, Vocabulary, tensors_sha256
 from latentops.data.batches import Batch, Examples
 from latentops.elbo import Posterior
 from latentops.errors import NumericalError, SettingsError
+from latentops.metrics.kl_decomposition import decompose
 from latentops.model import VAE
 from latentops.networks import bow, mlp
 from latentops.training import loop
@@ -372,6 +373,79 @@ def test_cuda_is_refused_where_there_is_none() -> None:
     settings = Settings(device="cuda", batch_size=16)
     with pytest.raises(SettingsError, match="finds no CUDA device"):
         loop.fit(linear_gaussian(), vectors(), vectors(4), NEUTRAL, settings)
+
+
+# The parts of the rate
+
+LESS_CORRELATED = objectives.Settings(total_correlation=4.0)
+
+
+def test_the_parts_are_estimated_from_each_batch_for_all_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Tensor] = []  # what was added to the means, in standard deviations
+    examples: set[int] = set()
+    estimated = objectives.estimated_parts
+
+    def watched(codes: objectives.Codes) -> objectives.Parts:
+        scaled_BZ = (codes.z_BZ - codes.posterior.mean) / codes.posterior.standard_deviation
+        drawn.append(scaled_BZ.detach())
+        examples.add(codes.examples)
+        return estimated(codes)
+
+    monkeypatch.setattr(objectives, "estimated_parts", watched)
+    data, settings = vectors(10), Settings(epochs=1, batch_size=4)
+    loop.fit(linear_gaussian(), data, vectors(4), NEUTRAL, settings)
+    assert not drawn
+    loop.fit(linear_gaussian(), data, vectors(4), LESS_CORRELATED, settings)
+    noise = noise_of(0)
+    expected = [torch.randn(rows, 2, generator=noise) for rows in (4, 4, 2)]
+    torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-5)
+    assert examples == {10}
+
+
+def test_a_weight_on_the_total_correlation_lowers_it_and_nothing_reported_changes() -> None:
+    """Codes of more dimensions than the data has: the plain model spreads them without order."""
+    data = vectors(200)
+    settings = Settings(epochs=60, batch_size=50, learning_rate=0.03, patience=0)
+    found = {}
+    for weight in (1.0, 20.0):
+        vae = linear_gaussian(latent=4)
+        weighed = objectives.Settings(total_correlation=weight)
+        fit = loop.fit(vae, data, data, weighed, settings)
+        with torch.no_grad():
+            posterior = vae.encode(data.x)
+        found[weight] = decompose(posterior, torch.Generator().manual_seed(0))
+        last = fit.history[fit.best_epoch - 1]
+        assert last["valid_rate_nats"] == pytest.approx(posterior.kl().sum(1).mean().item(), 1e-4)
+        assert last["beta"] == 1.0
+    assert found[20.0].total_correlation_nats < 0.7 * found[1.0].total_correlation_nats
+
+
+def test_a_last_batch_of_one_example_tells_nothing_of_the_others() -> None:
+    data, vae = vectors(33), linear_gaussian()
+    loop.fit(vae, data, data, LESS_CORRELATED, Settings(epochs=2, batch_size=16))
+    assert all(value.isfinite().all() for value in vae.state_dict().values())
+
+
+def test_batches_of_one_example_are_refused_where_parts_are_weighed() -> None:
+    settings = Settings(epochs=1, batch_size=1)
+    with pytest.raises(SettingsError, match=r"train\.batch_size is 1\. Raise it"):
+        loop.fit(linear_gaussian(), vectors(8), vectors(4), LESS_CORRELATED, settings)
+    equal = objectives.Settings(mutual_information=2.0, total_correlation=2.0, dimension_wise=2.0)
+    loop.fit(linear_gaussian(), vectors(8), vectors(4), equal, settings)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", ["mlp", "bow-norm"])
+def test_every_model_learns_with_weighed_parts(kind: str, precision: str) -> None:
+    vae, examples = real(kind)
+    settings = Settings.model_validate(
+        {"epochs": 5, "batch_size": 16, "device": "cpu", "precision": precision}
+    )
+    weighed = objectives.Settings(mutual_information=0.5, total_correlation=3.0, warmup=0.4)
+    fit = loop.fit(vae, examples, examples, weighed, settings)
+    assert fit.history[-1]["valid_distortion_nats"] < fit.history[0]["valid_distortion_nats"]
 
 
 class StopHereError(Exception):
