@@ -6,7 +6,7 @@ Shape suffixes: N examples, V VAE seeds, S label samples (one).
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from latentops.classifier import ClassCodes
 from latentops.inference import latent_space
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.model import VAE
+from latentops.portion import Portion
 
+Way = Literal["real", "prior", "class", "around", "between"]
 MOST = {"quick": 500, "full": 2_000}  # examples of a source
 
 
@@ -53,6 +55,16 @@ class Coder:
         if (y_N < 0).any():
             return latent_space.from_prior(len(y_N), self.vaes[place].latent, generator)
         return latent_space.of_classes(self._of_classes[place], y_N, generator)
+
+    def around(self, place: int, rows: Portion) -> Tensor:
+        """[N, Z]: a sample of q(z given x) of each row."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return portion.encode(self.vaes[place], rows.examples).sample(generator)
+
+    def between(self, place: int, rows: Portion) -> Tensor:
+        """[N, Z]: half way from each row's code to that of another row."""
+        mean_NZ = portion.encode(self.vaes[place], rows.examples).mean
+        return latent_space.between(mean_NZ, mean_NZ.roll(len(mean_NZ) // 2, 0), 3)[:, 1]
 
     @cached_property
     def _of_classes(self) -> list[ClassCodes]:

@@ -7,9 +7,9 @@ probabilities, so that they are like those of real images; else they are its mea
 Shape suffixes: N images, M training images, D pixels, K directions of PCA, P pairs, S steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from latentops import portion
 from latentops.applications import by_class
-from latentops.applications.by_class import MOST, Coder, Judged, spread
+from latentops.applications.by_class import MOST, Coder, Judged, Way, spread
 from latentops.applications.judges import ImageJudge
 from latentops.applications.results import Generation, Made
 from latentops.applications.subject import Measured, Subject
@@ -28,6 +28,7 @@ from latentops.inference import latent_space
 from latentops.metrics import frechet
 from latentops.portion import Portion
 
+Of = TypeVar("Of")
 _FITTED = {"quick": 5_000, "full": 20_000}  # training images that the judge and PCA learn from
 _STEPS_OF_THE_JUDGE = {"quick": 500, "full": 2_000}
 _AT_ONCE = 256
@@ -43,11 +44,17 @@ def measure(subject: Subject) -> Measured[Generation]:
     study = _Study.of(subject, rows)
     if study is None:
         return Measured(Generation(reason="All training images are alike."), {})
-    judged, gain = [study.of_real(), *study.both(np.full(rows, -1))], None
+    nobody, gain = np.full(rows, -1), None
+    judged = [study.of_real(), *study.both(nobody)]
     if len(y_N := study.asked(rows)):
         vae, pca = study.both(y_N)
         judged += [vae, pca]
         gain = by_class.gain(vae, pca, subject.seed)
+    real, coder = study.real, study.coder
+    judged += [
+        study.judged("vae", "around", study.by_vae(coder.around, real), coder.learned(real.y)),
+        study.judged("vae", "between", study.by_vae(coder.between, real), nobody),
+    ]
     shown = spread(np.unique(y_N), _SHOWN_CLASSES)
     result = Generation(
         seeds=len(study.coder.vaes),
@@ -130,17 +137,21 @@ class _Study:
         return rng.choice(known_N, rows, replace=len(known_N) < rows)
 
     def of_real(self) -> Judged:
-        return self.judged("valid", [_pixels(self.real)], self.coder.learned(self.real.y))
+        return self.judged("valid", "real", [_pixels(self.real)], self.coder.learned(self.real.y))
 
     def both(self, y_N: np.ndarray) -> tuple[Judged, Judged]:
         """Images of every VAE, and of the PCA; by class unless y is -1."""
-        seed = self.subject.seed
-        ours = []
-        for place in range(len(self.coder.vaes)):
-            mean_ND = self._decoded(self.coder.codes(place, y_N), place).reshape(len(y_N), -1)
-            ours.append(self._like_real(mean_ND))
-        theirs = self._like_real(self.sampler.draw(y_N, np.random.default_rng(seed)))
-        return self.judged("vae", ours, y_N), self.judged("pca", [theirs], y_N)
+        way: Way = "prior" if (y_N < 0).any() else "class"
+        rng = np.random.default_rng(self.subject.seed)
+        ours = self.by_vae(self.coder.codes, y_N)
+        theirs = self._like_real(self.sampler.draw(y_N, rng))
+        return self.judged("vae", way, ours, y_N), self.judged("pca", way, [theirs], y_N)
+
+    def by_vae(self, codes: Callable[[int, Of], Tensor], of: Of) -> list[np.ndarray]:
+        """Pixels [N, D] of every VAE, from the codes that it has of rows or classes."""
+        places = range(len(self.coder.vaes))
+        means = (self._decoded(codes(place, of), place) for place in places)
+        return [self._like_real(mean.reshape(len(mean), -1)) for mean in means]
 
     @torch.no_grad()
     def _decoded(self, z_NZ: Tensor, place: int = 0) -> np.ndarray:
@@ -157,7 +168,9 @@ class _Study:
         rng = np.random.default_rng(self.subject.seed)
         return (rng.random(mean_ND.shape) < mean_ND).astype(np.float32)
 
-    def judged(self, source: str, pixels: Sequence[np.ndarray], y_N: np.ndarray) -> Judged:
+    def judged(
+        self, source: str, way: Way, pixels: Sequence[np.ndarray], y_N: np.ndarray
+    ) -> Judged:
         """Images of each VAE seed; agreement is of those that have a class."""
         seed = self.subject.seed
         near = [self.judge.nearest(each) for each in pixels]
@@ -170,7 +183,7 @@ class _Study:
         kernels = [frechet.kernel_distance(each, self.test_features_ND) for each in features]
         made = Made(
             source=source,
-            by_class=source != "valid" and len(told) > 0,
+            way=way,
             rows=len(y_N),
             nearest=float(np.median(near[0].distance_NK[:, 0])),
             copies=copies.mean,

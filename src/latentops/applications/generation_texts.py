@@ -10,6 +10,7 @@ Shape suffixes: N documents, M training rows, W target words, Z latent dimension
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import scipy.sparse
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from latentops import portion
 from latentops.applications import by_class
-from latentops.applications.by_class import MOST, Coder, Judged, spread
+from latentops.applications.by_class import MOST, Coder, Judged, Way, spread
 from latentops.applications.judges import TextJudge, documents
 from latentops.applications.results import Crossing, Generation, Made, Written
 from latentops.applications.subject import Subject
@@ -38,6 +39,7 @@ _STEPS = 5
 _WORDS = 8
 _LEAST = 1e-12  # share of a word
 
+Of = TypeVar("Of")
 Shares = Callable[[slice], np.ndarray]  # of some of N documents the share of each word, [.., W]
 
 
@@ -47,13 +49,19 @@ def measure(subject: Subject) -> Generation:
     if len(real) < 2:
         return Generation(reason="Fewer than two validation documents hold a word to reconstruct.")
     counts_NW, y_N = target_counts(real), study.coder.learned(real.y)
-    length_N, nobody = _lengths(counts_NW), np.full(len(real), -1)
-    judged = [study.judged("valid", [counts_NW], y_N), *study.both(length_N, nobody)]
+    length_N, nobody = lengths(counts_NW), np.full(len(real), -1)
+    judged = [study.judged("valid", "real", [counts_NW], y_N), *study.both(length_N, nobody)]
     gain = None
     if (y_N >= 0).any():
         vae, unigram = study.both(length_N[y_N >= 0], y_N[y_N >= 0])
         judged += [vae, unigram]
         gain = by_class.gain(vae, unigram, subject.seed)
+    around = study.by_vae(study.coder.around, real, length_N)
+    between = study.by_vae(study.coder.between, real, length_N)
+    judged += [
+        study.judged("vae", "around", around, y_N),
+        study.judged("vae", "between", between, nobody),
+    ]
     return Generation(
         seeds=len(study.coder.vaes),
         made=tuple(each.made for each in judged),
@@ -121,17 +129,26 @@ class _Study:
     def real(self) -> Portion:
         """Validation rows that hold a word."""
         valid = self.subject.valid
-        held = valid.subset(np.flatnonzero(_lengths(target_counts(valid))))
+        held = valid.subset(np.flatnonzero(lengths(target_counts(valid))))
         return held.sample(MOST[self.subject.depth], self.subject.seed)
 
     def both(self, length_N: np.ndarray, y_N: np.ndarray) -> tuple[Judged, Judged]:
         """Documents of every VAE, and of the unigram sampler; by class unless y is -1."""
-        ours = [self._by_vae(place, length_N, y_N) for place in range(len(self.coder.vaes))]
+        way: Way = "prior" if (y_N < 0).any() else "class"
+        ours = self.by_vae(self.coder.codes, y_N, length_N)
         theirs = self._drawn(lambda some: self._unigram(y_N[some]), length_N)
-        return self.judged("vae", ours, y_N), self.judged("unigram", [theirs], y_N)
+        return self.judged("vae", way, ours, y_N), self.judged("unigram", way, [theirs], y_N)
 
-    def _by_vae(self, place: int, length_N: np.ndarray, y_N: np.ndarray) -> scipy.sparse.csr_matrix:
-        z_NZ = self.coder.codes(place, y_N)
+    def by_vae(
+        self, codes: Callable[[int, Of], Tensor], of: Of, length_N: np.ndarray
+    ) -> list[scipy.sparse.csr_matrix]:
+        """Documents of every VAE, from the codes that it has of rows or classes."""
+        return [
+            self._decoded(place, codes(place, of), length_N)
+            for place in range(len(self.coder.vaes))
+        ]
+
+    def _decoded(self, place: int, z_NZ: Tensor, length_N: np.ndarray) -> scipy.sparse.csr_matrix:
         return self._drawn(lambda some: self._shares(z_NZ[some], place), length_N)
 
     def _drawn(self, shares: Shares, length_N: np.ndarray) -> scipy.sparse.csr_matrix:
@@ -152,7 +169,7 @@ class _Study:
         return np.asarray(self.counts_MW[rows].sum(axis=0)).ravel()
 
     def judged(
-        self, source: str, counts: Sequence[scipy.sparse.csr_matrix], y_N: np.ndarray
+        self, source: str, way: Way, counts: Sequence[scipy.sparse.csr_matrix], y_N: np.ndarray
     ) -> Judged:
         """Documents of each VAE seed; agreement is of those that have a class."""
         seed, bags = self.subject.seed, documents(counts[0])
@@ -162,7 +179,7 @@ class _Study:
         agreement = by_class.interval(correct, seed) if len(told) else None
         made = Made(
             source=source,
-            by_class=source != "valid" and len(told) > 0,
+            way=way,
             rows=len(bags),
             nearest=float(np.median(self.judge.nearest(counts[0]).distance_NK)),
             copies=copies.mean,
@@ -240,6 +257,6 @@ class _Study:
         return np.asarray(counts_W / counts_W.sum())
 
 
-def _lengths(counts_NW: scipy.sparse.csr_matrix) -> np.ndarray:
+def lengths(counts_NW: scipy.sparse.csr_matrix) -> np.ndarray:
     """Words of each row, [N]."""
     return np.asarray(counts_NW.sum(axis=1), dtype=np.int64).ravel()

@@ -79,6 +79,7 @@ class ImageJudge:
     known_MD: np.ndarray
     network: MLPClassifier
     has_classes: bool
+    scale: float  # root mean square of the features of training images
     lone_as_a_copy: float  # `generation.lone_distance` below which an image counts as a copy
 
     @classmethod
@@ -107,7 +108,9 @@ class ImageJudge:
         network = _network(pixels_MD[rows], y, steps, seed)
         near = generation.nearest_by_distance(real_ND, pixels_MD, generation.NEIGHBOURS)
         lone_N = generation.lone_distance(near.distance_NK)
-        return cls(pixels_MD, network, has_classes, float(np.quantile(lone_N, _COPY_QUANTILE)))
+        scale = float(np.sqrt(np.square(_hidden(network, pixels_MD[rows])).mean()))
+        lone_as_a_copy = float(np.quantile(lone_N, _COPY_QUANTILE))
+        return cls(pixels_MD, network, has_classes, scale or 1.0, lone_as_a_copy)
 
     def nearest(self, pixels_ND: np.ndarray) -> Nearest:
         """The distance is the root mean square of the differences of pixels."""
@@ -121,18 +124,20 @@ class ImageJudge:
         return np.asarray(self.network.predict(pixels_ND))
 
     def features(self, pixels_ND: np.ndarray) -> np.ndarray:
-        """The last hidden layer after its activation, [N, 64]."""
-        layer = pixels_ND
-        for weights, bias in zip(
-            self.network.coefs_[:-1], self.network.intercepts_[:-1], strict=True
-        ):
-            layer = np.maximum(layer @ weights + bias, 0)
-        return layer
+        """The last hidden layer after its activation, [N, 64]; mean square 1 in training."""
+        return _hidden(self.network, pixels_ND) / self.scale
 
     @cached_property
     def name(self) -> str:
         told = "the classes" if self.has_classes else f"{len(self.network.classes_)} clusters"
         return f"a network of {' and '.join(map(str, _HIDDEN))} units that tells {told} apart"
+
+
+def _hidden(network: MLPClassifier, pixels_ND: np.ndarray) -> np.ndarray:
+    layer = pixels_ND
+    for weights, bias in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
+        layer = np.maximum(layer @ weights + bias, 0)
+    return layer
 
 
 def _clusters(pixels_MD: np.ndarray, seed: int) -> np.ndarray:

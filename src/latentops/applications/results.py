@@ -10,6 +10,7 @@ from typing import Literal
 import pydantic
 
 from latentops.artifacts import Schema
+from latentops.verdict.results import Claim
 
 
 class Served(Schema):
@@ -27,7 +28,7 @@ class Made(Schema):
     """
 
     source: str  # valid: real rows | vae | unigram | pca
-    by_class: bool  # each was asked for by a class
+    way: Literal["real", "prior", "class", "around", "between"]  # of a real row, of two
     rows: int
     nearest: float  # median distance to the nearest training row: 1 - cosine, or RMS of pixels
     copies: float  # share that repeats a training row
@@ -87,8 +88,43 @@ class Generation(Served):
     shown_classes: tuple[str, ...] = ()  # of the rows of image `by_class`
 
 
+class Augmented(Schema):
+    """A classifier that learned from the labels and from rows made of them by one method."""
+
+    method: str  # a name of `made_rows.methods`; none: from the labels alone
+    made: int  # of each row
+    weight: float  # of a made row, beside 1 of a real one
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    gain: Claim | None  # on the labels alone
+    over_repeated: Claim | None  # on the same rows repeated
+
+
+class AugmentedBudget(Schema):
+    """One feature set with so many labels of each class."""
+
+    features: str
+    per_class: int
+    labels: float  # mean over label samples
+    scores: tuple[Augmented, ...]  # the first is `none`
+
+
+class MadeTexts(Schema):
+    """A text of validation, and what each method made of it."""
+
+    text: str
+    made: dict[str, str]
+
+
 class Augmentation(Served):
-    """A classifier with and without made rows."""
+    """A classifier with and without made rows, with the VAE that is shipped."""
+
+    samples: int = 0  # of the labels
+    test_rows: int = 0
+    budgets: tuple[AugmentedBudget, ...] = ()
+    examples: tuple[MadeTexts, ...] = ()
+    shown: tuple[str, ...] = ()  # methods of the images `made` [methods, rows, C, H, W]
 
 
 class Repair(Schema):

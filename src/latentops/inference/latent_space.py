@@ -1,6 +1,6 @@
-"""Codes to decode: from the prior, of a class, around an example, between two.
+"""Codes to decode: from the prior, of a class, between two examples.
 
-Shape suffixes: B examples, n codes of each, N codes, Z latent dimensions, S steps.
+Shape suffixes: B pairs, N codes, Z latent dimensions, S steps.
 """
 
 import difflib
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from latentops.classifier import ClassCodes, Classifier
-from latentops.elbo import Posterior
 from latentops.errors import DataError
 
 _MOST_NAMED = 8  # classes in a message
+_LEAST_SINE = 1e-6  # of an angle along which there is an arc
 
 
 def from_prior(n: int, latent: int, generator: torch.Generator) -> Tensor:
@@ -28,35 +28,32 @@ def of_classes(codes: ClassCodes, y_N: np.ndarray, generator: torch.Generator) -
     return mean_NZ + sd_NZ * noise_NZ
 
 
-def around(
-    posterior: Posterior, n: int, generator: torch.Generator, noise_sd: float | None = None
-) -> Tensor:
-    """n codes near each of B examples, [B, n, Z].
-
-    They are samples of q(z given x), as spread as the encoder is unsure of each dimension; with
-    `noise_sd` (in standard deviations of the prior) the mean of q plus as much noise in every
-    dimension. The examples share the noise, so that the codes of one do not depend on how many
-    others there are, nor on its place among them.
-    """
-    noise_nZ = from_prior(n, posterior.mean.shape[1], generator)
-    spread_BZ = posterior.standard_deviation
-    if noise_sd is not None:
-        spread_BZ = torch.full_like(spread_BZ, noise_sd)
-    return posterior.mean[:, None] + spread_BZ[:, None] * noise_nZ
-
-
 def between(first_BZ: Tensor, second_BZ: Tensor, steps: int) -> Tensor:
-    """[B, S, Z]: codes in equal steps on the straight line, both ends included.
+    """[B, S, Z]: codes in equal steps on an arc around 0 (slerp), both ends included.
 
-    Straight and not along a sphere (White 2016, Sampling Generative Networks): that keeps the
-    length which samples of the prior have in common, sqrt(Z), but the means of posteriors have
-    none in common, for a dimension that is not used has the mean 0. An arc also has no direction
-    from a code that is 0 or to one that is opposite.
+    A straight line would pass nearer to 0 than codes lie (White 2016, Sampling Generative
+    Networks); docs/applications.md has both measured. From a code that is 0, or to one in the same
+    or the opposite direction, no arc is told from the others: the line is straight.
     """
     if steps < 2:
         raise DataError(f"n should be at least 2 steps, which are the two ends. Got {steps}.")
-    share_S1 = torch.linspace(0, 1, steps, dtype=first_BZ.dtype)[:, None]
-    return torch.lerp(first_BZ[:, None], second_BZ[:, None], share_S1)
+    first_B1Z, second_B1Z = first_BZ.double()[:, None], second_BZ.double()[:, None]
+    share_S1 = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
+    angle_B11 = _angle(first_B1Z, second_B1Z)
+    is_arc_B11 = angle_B11.sin() > _LEAST_SINE
+    sine_B11 = torch.where(is_arc_B11, angle_B11.sin(), 1.0)
+    before_BS1 = torch.where(
+        is_arc_B11, ((1 - share_S1) * angle_B11).sin() / sine_B11, 1 - share_S1
+    )
+    after_BS1 = torch.where(is_arc_B11, (share_S1 * angle_B11).sin() / sine_B11, share_S1)
+    return (before_BS1 * first_B1Z + after_BS1 * second_B1Z).to(first_BZ.dtype)
+
+
+def _angle(first: Tensor, second: Tensor) -> Tensor:
+    """Between vectors in the last dimension, which stays with size 1; 0 where one is 0."""
+    lengths = first.norm(dim=-1, keepdim=True) * second.norm(dim=-1, keepdim=True)
+    cosine = (first * second).sum(-1, keepdim=True) / torch.where(lengths > 0, lengths, 1.0)
+    return torch.where(lengths > 0, cosine.clamp(-1, 1).acos(), 0.0)
 
 
 def codes_of(head: Classifier | str) -> ClassCodes:
