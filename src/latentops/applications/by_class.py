@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from latentops import portion
-from latentops.applications.results import Gain, Made
+from latentops.applications.results import Made
 from latentops.applications.subject import Subject
 from latentops.classifier import ClassCodes
 from latentops.inference import latent_space
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.model import VAE
 from latentops.portion import Portion
+from latentops.verdict.results import Claim
 
 Way = Literal["real", "prior", "class", "around", "between"]
 MOST = {"quick": 500, "full": 2_000}  # examples of a source
@@ -81,11 +82,17 @@ def interval(holds: Sequence[np.ndarray], seed: int) -> Interval:
     return Bootstrap(holds_SVN.shape[2], seed).interval(holds_SVN)
 
 
-def gain(ours: Judged, theirs: Judged, seed: int) -> Gain:
+def gain(ours: Judged, theirs: Judged, seed: int) -> Claim:
     """In agreement with the class, where row n of both was asked for the same."""
     bootstrap = Bootstrap(ours.correct_SVN.shape[2], seed)
     found = bootstrap.paired_difference(ours.correct_SVN, theirs.correct_SVN)
-    return Gain(difference=found.mean, low=found.low, high=found.high)
+    return Claim(
+        ours=ours.made.source,
+        theirs=theirs.made.source,
+        difference=found.mean,
+        low=found.low,
+        high=found.high,
+    )
 
 
 def spread(values: np.ndarray, most: int) -> np.ndarray:

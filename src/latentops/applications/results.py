@@ -48,14 +48,6 @@ class Made(Schema):
     kernel_high: float | None = None
 
 
-class Gain(Schema):
-    """Agreement of the VAE's examples by class minus that of the baseline's, paired by row."""
-
-    difference: float
-    low: float
-    high: float
-
-
 class Written(Schema):
     """A generated document, and the training document nearest to it."""
 
@@ -80,7 +72,7 @@ class Generation(Served):
 
     seeds: int = 0  # VAEs
     made: tuple[Made, ...] = ()
-    gain: Gain | None = None
+    gain: Claim | None = None  # in agreement with the class, paired by what was asked for
     without_classes: str = ""  # why nothing was made by class; empty: it was
     seen_by: str = ""  # the classifier whose hidden layer gives the distances between images
     written: tuple[Written, ...] = ()
