@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import mutual_info_score
 
 from latentops.metrics import disentanglement as measure
@@ -58,20 +59,15 @@ def scored(coded: Coded) -> Scores:
 
 def test_a_perfect_code_has_every_best_score() -> None:
     found = scored(perfect)
-    best = ("dci_disentanglement", "dci_completeness", "factor_vae")
-    assert {name: found[name] for name in best} == pytest.approx(dict.fromkeys(best, 1.0))
+    best = ("dci_disentanglement", "dci_completeness", "dci_informativeness", "factor_vae")
+    assert {name: found[name] for name in best} == pytest.approx(
+        dict.fromkeys(best, 1.0), abs=0.002
+    )
     # By chance, about (B - 1)(K - 1) / 2N nats of any other factor stand in a dimension.
     assert found["mig"] == pytest.approx(1, abs=0.01)
     assert found["modularity"] == pytest.approx(1, abs=1e-3)
     # Thresholds separate all values, and a dimension of another factor guesses: 1 of 2 and of 4.
     assert found["sap"] == pytest.approx((0.5 + 0.5 + 0.75) / 3, abs=0.03)
-
-
-def test_what_a_perfect_code_tells_is_all_there_is() -> None:
-    """Of two values: one in the middle of a line is not linearly apart from the others."""
-    train, test = of(perfect)
-    two = [Rows(rows.code_NZ, rows.factors_NF[:, :2]) for rows in (train, test)]
-    assert measure.importances(two[0], two[1])[1] == 1
 
 
 def test_a_constant_code_tells_nothing() -> None:
@@ -97,14 +93,21 @@ def test_a_rotated_code_tells_as_much_and_is_entangled() -> None:
     assert found["dci_informativeness"] == pytest.approx(straight["dci_informativeness"], abs=0.02)
 
 
-def test_noise_has_no_weight() -> None:
+def test_noise_scores_what_chance_allows() -> None:
     found = scored(noise)
-    assert found["mig"] == pytest.approx(0, abs=0.01)
-    assert found["sap"] == pytest.approx(0, abs=0.02)
-    assert found["dci_informativeness"] < 0.45
+    for name in ("mig", "sap", "dci_disentanglement", "dci_completeness"):
+        assert found[name] == pytest.approx(0, abs=0.08), name
+    assert found["dci_informativeness"] < 0.48
     assert found["factor_vae"] == pytest.approx(1 / 3, abs=0.12)
-    assert measure.importances(*of(noise))[0].max() < 0.05
-    assert measure.importances(*of(perfect))[0].max() > 1
+
+
+def test_importances_are_near_those_of_exact_trees() -> None:
+    train, test = of(rotated)
+    found_FZ, _ = measure.importances(train, test)
+    for factor, found_Z in enumerate(found_FZ):
+        exact = GradientBoostingClassifier(n_estimators=measure.ROUNDS, random_state=0)
+        exact.fit(train.code_NZ, train.factors_NF[:, factor])
+        assert found_Z == pytest.approx(exact.feature_importances_, abs=0.05)
 
 
 def test_dead_dimensions_change_nothing_but_the_base_of_completeness() -> None:

@@ -1,5 +1,7 @@
 """Images and the map of the latent space: what the pictures of a report show."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -33,15 +35,17 @@ def images(vae: VAE, shown: Examples, rate_Z: np.ndarray, generator: torch.Gener
         originals=originals.numpy(),
         reconstructions=vae.decode(vae.encode(originals).mean).mean.numpy(),
         prior_samples=vae.decode(prior).mean.numpy(),
-        traversal=vae.decode(_lines(dimensions, vae.latent)).mean.numpy(),
+        traversal=traversal(vae, dimensions),
         traversal_dimensions=dimensions,
     )
 
 
-def _lines(dimensions: tuple[int, ...], latent: int) -> Tensor:
-    """Codes [dimensions, steps, Z] along each axis through the prior's mean."""
-    axes = torch.eye(latent)[list(dimensions)]
-    return torch.tensor(_TRAVERSAL)[:, None] * axes[:, None, :]
+@torch.no_grad()
+def traversal(vae: VAE, dimensions: Sequence[int]) -> np.ndarray:
+    """Mean images [dimensions, steps, C, H, W] along each axis through the prior's mean."""
+    axes = torch.eye(vae.latent)[list(dimensions)]
+    lines_DSZ = torch.tensor(_TRAVERSAL)[:, None] * axes[:, None, :]
+    return vae.decode(lines_DSZ).mean.numpy()
 
 
 def _spread(count: int, most: int) -> Tensor:
