@@ -1,7 +1,7 @@
 """An HTTP service over a model folder. It knows nothing of MLflow or training."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pandas as pd
 import uvicorn
@@ -32,6 +32,20 @@ class Examples(Body):
     """Texts, or images as whole grey levels or as shares in [0, 1]."""
 
     inputs: list[Text] | list[Image] = Field(min_length=1, max_length=MAX_ROWS)
+
+
+class Around(Examples):
+    """How many new examples around each: all together no more than one request may bring."""
+
+    n: int = Field(1, ge=1, le=MAX_ROWS)
+
+    @model_validator(mode="after")
+    def _is_not_too_much(self) -> Self:
+        if len(self.inputs) * self.n > MAX_ROWS:
+            raise ValueError(
+                f"{len(self.inputs)} inputs times n = {self.n} make more than {MAX_ROWS} examples"
+            )
+        return self
 
 
 class Wish(Body):
@@ -108,6 +122,10 @@ def create_app(folder: Path) -> FastAPI:
     @app.post("/v1/score")
     def score(body: Examples) -> Answer:
         return _answer(predictor.score(body.inputs, body.seed))
+
+    @app.post("/v1/augment")
+    def augment(body: Around) -> Answer:
+        return _answer(predictor.augment(body.inputs, body.n, body.seed))
 
     @app.post("/v1/generate")
     def generate(body: Wish) -> Answer:

@@ -3,7 +3,7 @@
 import click
 
 from latentops import __version__
-from latentops.cli import data, lineage, models, registry, tune
+from latentops.cli import augment, compress, data, lineage, models, registry, tune
 from latentops.errors import exit_on_known_error
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -33,6 +33,9 @@ for _command in (
     lineage.relocate,
     models.serve,
     models.predict,
+    augment.augment,
+    compress.compress,
+    compress.decompress,
     models.report,
     models.ui,
 ):

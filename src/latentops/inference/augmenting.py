@@ -1,5 +1,5 @@
 # ruff: noqa: N815 - names end in their shape suffixes
-"""New rows around those that a person has: decoded from z ~ q(z given x), or a text changed a little.
+"""New rows around those that a person has: decoded from z ~ q(z given x), or a changed text.
 
 What is made of a row depends on the seed, its number and which of its new rows it is, and on no
 other row. Shape suffixes: N rows, M new ones, Z latent dimensions, W target words.

@@ -62,7 +62,7 @@ def score_file(
         tqdm(total=given.rows, unit=" rows", disable=None) as bar,  # None: only in a terminal
     ):
         for chunk in given.chunks(rows_at_once):
-            there = _present(chunk, rows, text_column)
+            there = present(chunk, rows, text_column)
             answers = _answers(predictor, task, chunk, there, answer)
             columns = [*chunk.kept.columns, *answers.columns]
             write(pyarrow.Table.from_arrays(columns, schema=schema))
@@ -96,7 +96,7 @@ def _joined(kept: pyarrow.Schema, answer: pyarrow.Schema, source: Path) -> pyarr
     return pyarrow.schema([*kept, *answer])
 
 
-def _present(chunk: Chunk, rows_before: int, text_column: str) -> Sequence[int]:
+def present(chunk: Chunk, rows_before: int, text_column: str) -> Sequence[int]:
     """Which rows of the chunk have something to read: every image, every text that is not blank."""
     if isinstance(chunk.raw, np.ndarray):
         return range(len(chunk.raw))
