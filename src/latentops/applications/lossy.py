@@ -3,7 +3,7 @@
 
 The VAE's means are stored in fewer and fewer bits and decoded again; PCA of the pixels, or LSA of
 the terms, of as many directions is stored in the same ways. Shape suffixes: N examples, Z
-dimensions, W target words, L ways to decode.
+dimensions, L ways to decode.
 """
 
 import math
@@ -12,19 +12,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-import scipy.sparse
-import torch
-from torch import Tensor
 
 from latentops import portion
+from latentops.applications import decoding
+from latentops.applications.decoding import Decode
 from latentops.applications.quantiser import Quantiser, allocated
 from latentops.applications.results import Beside, Change, Lossy, LossyChoice, LossyPoint
 from latentops.applications.subject import Subject
-from latentops.data.batches import Bags, Batch, in_batches
-from latentops.likelihoods import Likelihood
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.model import VAE
-from latentops.portion import ROWS_AT_ONCE, Code, Portion
+from latentops.portion import Code, Portion
 from latentops.verdict import heads
 from latentops.verdict.features import Basis, Projection, Scale
 from latentops.verdict.heads import Choice, Head
@@ -54,10 +51,6 @@ _ADDED_DISTORTION = 0.01
 _MOST_FITTED = {"quick": 4_000, "full": 25_000}
 _MOST_SCORED = {"quick": 2_000, "full": 10_000}
 _HEAD = Choice("logistic", 10.0)  # what is chosen on means nearly always; see verdict.heads
-# Of the words' shares in training, mixed into what LSA gives back, which may be 0 for a word.
-_UNIGRAM_WEIGHTS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-
-Decode = Callable[[np.ndarray, Portion], np.ndarray]
 
 
 class Rows(NamedTuple):
@@ -155,25 +148,13 @@ def _spaces(subject: Subject, rows: Rows) -> list[Space]:
 
 def _space_of_vae(vae: VAE, codes: list[Code], rows: Rows, scale: Scale) -> Space:
     train, valid, test = (code.mean_NZ for code in codes)
-    loss = _squares if rows.test.counts is None else _nats
-
-    @torch.no_grad()
-    def decode(code_NZ: np.ndarray, of: Portion) -> np.ndarray:
-        z_NZ, examples = torch.from_numpy(code_NZ), of.examples
-        starts = range(0, len(examples), ROWS_AT_ONCE)
-        losses = [
-            loss(vae.decode(z_NZ[start : start + ROWS_AT_ONCE]), batch)
-            for start, batch in zip(starts, in_batches(examples, ROWS_AT_ONCE), strict=True)
-        ]
-        return torch.cat(losses).double().numpy()[None]
-
     return Space(
         name="vae",
         train_NZ=train,
         valid_NZ=valid,
         test_NZ=test,
         spread_Z=np.sqrt(np.exp(codes[0].log_variance_NZ).mean(axis=0)),
-        decode=decode,
+        decode=decoding.of_vae(vae, is_text=rows.test.counts is not None),
         scale=scale,
         head=_head("vae", scale(train), rows.train.y),
     )
@@ -183,7 +164,8 @@ def _space_of_baseline(basis: Basis, projection: Projection, rows: Rows) -> Spac
     """Its directions are at right angles, so that errors of equal size cost the same."""
     name: Literal["pca", "lsa"] = "lsa" if rows.train.counts is not None else "pca"
     train, valid, test = (basis.dense(basis.observed(each))[name] for each in rows)
-    decode = _of_lsa(train, rows.train) if name == "lsa" else _of_pca(projection)
+    is_text = name == "lsa"
+    decode = decoding.of_lsa(train, rows.train) if is_text else decoding.of_pca(projection)
     return Space(
         name=name,
         train_NZ=train,
@@ -201,90 +183,6 @@ def _head(name: str, scaled_NZ: np.ndarray, y: np.ndarray) -> Head | None:
     if len(np.unique(y[known])) < 2:
         return None
     return heads.fit({name: scaled_NZ[known]}, y[known], name, _HEAD)
-
-
-def _squares(likelihood: Likelihood, batch: Batch) -> Tensor:
-    """Mean squared error of the pixels of the decoded mean, [B]."""
-    return (likelihood.mean - batch.input).square().flatten(1).mean(1)
-
-
-def _nats(likelihood: Likelihood, batch: Batch) -> Tensor:
-    """-log p(words given code) of each text, [B]."""
-    return -likelihood.log_prob(batch.target)
-
-
-def _of_pca(projection: Projection) -> Decode:
-    """Back to pixels, which are held in [0, 1]."""
-    mean_D = 0.0 if projection.mean_D is None else projection.mean_D
-
-    def decode(code_NZ: np.ndarray, of: Portion) -> np.ndarray:
-        pixels_ND = (code_NZ @ projection.components_DK.T + mean_D).clip(0, 1)
-        squares_ND = np.square(pixels_ND - of.matrix(), dtype=np.float64)
-        return np.asarray(squares_ND.mean(axis=1))[None]
-
-    return decode
-
-
-def _of_lsa(train_NZ: np.ndarray, train: Portion) -> Decode:
-    """Back to shares of words: by the linear map that fits those of training best, in squares.
-
-    What it leaves below 0 is cut, and the shares of all training words are mixed in: one way to
-    decode for each of their weights.
-    """
-    counts_NW = _target(train)
-    words_N1 = np.asarray(counts_NW.sum(axis=1))
-    shares_NW = scipy.sparse.diags_array(1 / np.maximum(words_N1[:, 0], 1)) @ counts_NW
-    unigram_W = np.asarray(counts_NW.sum(axis=0))[0] + 0.5  # none is impossible
-    unigram_W = unigram_W / unigram_W.sum()
-    inputs_NZ = _with_one(train_NZ)
-    map_ZW = np.linalg.pinv(inputs_NZ.T @ inputs_NZ, hermitian=True) @ (inputs_NZ.T @ shares_NW)
-
-    def decode(code_NZ: np.ndarray, of: Portion) -> np.ndarray:
-        target_NW = _target(of)
-        starts = range(0, len(code_NZ), ROWS_AT_ONCE)
-        parts = [slice(start, start + ROWS_AT_ONCE) for start in starts]
-        nats = [
-            _nats_of_mixtures(_with_one(code_NZ[part]) @ map_ZW, unigram_W, target_NW[part])
-            for part in parts
-        ]
-        return np.concatenate(nats, axis=1)
-
-    return decode
-
-
-def _nats_of_mixtures(
-    fitted_BW: np.ndarray, unigram_W: np.ndarray, target_BW: scipy.sparse.csr_matrix
-) -> np.ndarray:
-    """Of each weight of the unigram, [L, B]; only the words that occur are looked at."""
-    kept_BW = fitted_BW.clip(min=0)
-    total_B = kept_BW.sum(axis=1)
-    rows = np.repeat(np.arange(len(total_B)), np.diff(target_BW.indptr))
-    words = target_BW.indices
-    share = kept_BW[rows, words] / np.where(total_B > 0, total_B, 1.0)[rows]
-    return np.array(
-        [
-            np.bincount(
-                rows,
-                -target_BW.data * np.log((1 - weight) * share + weight * unigram_W[words]),
-                minlength=len(total_B),
-            )
-            for weight in _UNIGRAM_WEIGHTS
-        ]
-    )
-
-
-def _with_one(code_NZ: np.ndarray) -> np.ndarray:
-    return np.hstack([code_NZ, np.ones_like(code_NZ[:, :1])]).astype(np.float64)
-
-
-def _target(of: Portion) -> scipy.sparse.csr_matrix:
-    """The words that a decoder is asked for, [N, W]."""
-    examples = of.examples
-    if not isinstance(examples, Bags):
-        raise TypeError("images have no words")
-    rows = examples.target
-    parts = (rows.values.double().numpy(), rows.columns.numpy(), rows.indptr.numpy())
-    return scipy.sparse.csr_matrix(parts, shape=(len(rows), rows.width))
 
 
 def _scored(space: Space, rows: Rows, coding: Coding, bits: float) -> Scored:
@@ -389,4 +287,4 @@ def _row_bytes(subject: Subject, test: Portion) -> float | None:
 
 def _words_per_row(test: Portion) -> float | None:
     """That the decoder is asked for; None for images."""
-    return None if test.counts is None else float(_target(test).sum() / len(test))
+    return None if test.counts is None else float(decoding.target(test).sum() / len(test))
