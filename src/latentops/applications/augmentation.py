@@ -45,6 +45,7 @@ class Amount:
 
     made: int
     weight: float
+    accuracy: float | None = None  # on validation, where it was chosen there
 
 
 @dataclass(frozen=True)
@@ -131,13 +132,13 @@ class _Experiment:
             return Amount(1, 1.0)
         made = method(self._reader, sample.given, max(MADE))
 
-        def accuracy(amount: Amount) -> float:
+        def tried(number: int, weight: float) -> Amount:
             assert self._valid is not None
-            head = _fitted(sample, features, made, amount)
-            return head.accuracy(self._valid.blocks, self._valid.y)
+            head = _fitted(sample, features, made, Amount(number, weight))
+            return Amount(number, weight, head.accuracy(self._valid.blocks, self._valid.y))
 
-        best = max((Amount(number, 1.0) for number in MADE), key=accuracy)
-        return max((best, Amount(best.made, LIGHT)), key=accuracy)
+        best = max((tried(number, 1.0) for number in MADE), key=_accuracy)
+        return max((best, tried(best.made, LIGHT)), key=_accuracy)
 
     def _predicted(
         self, samples: Sequence[Sample], features: str, method: Method | None, amount: Amount
@@ -158,6 +159,7 @@ class _Experiment:
             method=name,
             made=amount.made,
             weight=amount.weight,
+            valid_accuracy=amount.accuracy,
             accuracy=accuracy.mean,
             accuracy_low=accuracy.low,
             accuracy_high=accuracy.high,
@@ -172,6 +174,10 @@ class _Experiment:
         return Claim(
             ours=ours, theirs=theirs, difference=found.mean, low=found.low, high=found.high
         )
+
+
+def _accuracy(amount: Amount) -> float:
+    return amount.accuracy or 0.0
 
 
 def _basis(subject: Subject) -> Basis:

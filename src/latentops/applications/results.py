@@ -86,6 +86,7 @@ class Augmented(Schema):
     method: str  # a name of `made_rows.methods`; none: from the labels alone
     made: int  # of each row
     weight: float  # of a made row, beside 1 of a real one
+    valid_accuracy: float | None = None  # with the first label sample; None: nothing was chosen
     accuracy: float
     accuracy_low: float
     accuracy_high: float
