@@ -168,6 +168,8 @@ class TestCheck:
             {"model.mean_scale": {"choices": [None, 0.5]}},
             {"model.mean_scale": {"low": 0.1, "high": 2.0}},
             {"objective.capacity_nats": {"choices": [None, 5.0]}},
+            {"objective.total_correlation": {"low": 1.0, "high": 10.0, "log": True}},
+            {"objective.mutual_information": {"choices": [0.0, 1.0]}},
             {"train.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}},
             {"train.seed": {"low": 0, "high": 4}},
             {"model.activation": {"choices": ["relu", "silu"]}},

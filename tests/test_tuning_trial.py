@@ -104,6 +104,13 @@ class TestTrainer:
         fit = loop.fit(vae, train, valid, objective, settings)
         assert trained(choice, epochs=2).elbo_nats == fit.valid_elbo_nats
 
+    def test_the_parts_of_the_rate_are_weighed_as_chosen(self) -> None:
+        plain, weighed = (
+            trained({"objective.total_correlation": weight}, epochs=3) for weight in (1.0, 30.0)
+        )
+        assert plain.elbo_nats == trained({}, epochs=3).elbo_nats
+        assert weighed.rate_nats != plain.rate_nats
+
     def test_the_same_choice_gives_the_same_outcome_whatever_was_tried_before(self) -> None:
         trainer = Trainer(DATA, SECTIONS, tune(epochs=2))
         first, other, again = (
