@@ -35,12 +35,8 @@ def described(settings: build.Model, spec: Spec) -> str:
     """What is done to the inputs of the one of the two that reads them damaged."""
     damaged = settings if reads_damaged(settings) else of(settings, spec)
     if isinstance(damaged, bow.Settings):
-        return f"{damaged.word_dropout:.0%} of the words left out"
-    noise = damaged.pixel_noise
-    told = {
-        f"{noise:.0%} of the pixels flipped"
-        if build.levels_read(spec) == 2
-        else f"noise of standard deviation {noise:g}": noise,
-        f"{damaged.pixel_blank:.0%} of the pixels blanked": damaged.pixel_blank,
-    }
-    return " and ".join(text for text, strength in told.items() if strength > 0)
+        return f"{damaged.word_dropout:g} of the words left out"
+    binary = build.levels_read(spec) == 2
+    noise = "{:g} of the pixels flipped" if binary else "noise of standard deviation {:g}"
+    told = ((noise, damaged.pixel_noise), ("{:g} of the pixels blanked", damaged.pixel_blank))
+    return " and ".join(text.format(strength) for text, strength in told if strength > 0)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from latentops.applications.results import Damaged, Denoising, Pictured, Recognised, Repair
-from latentops.report import canvas, images, numbers
+from latentops.report import canvas, conclusion, images, numbers
 from latentops.report.document import Block, Cell, Noted, Picture, Section, Table, Text
 from latentops.report.facts import Facts
 from latentops.report.glossary import feature_title
@@ -11,21 +11,21 @@ from latentops.report.glossary import feature_title
 TITLE = "Denoising"
 TWIN = "twin"
 
-_DAMAGE = {  # what is done, and how its strength is told
-    "drop": ("words dropped", "{:.0%} of the words dropped"),
-    "swap": ("words swapped", "{:.0%} of the words swapped"),
-    "misspell": ("words misspelt", "{:.0%} of the words misspelt"),
-    "noise": ("noise on the pixels", "noise of standard deviation {:g} on the pixels"),
-    "flip": ("pixels flipped", "{:.0%} of the pixels flipped"),
-    "blank": ("pixels blanked", "{:.0%} of the pixels blanked"),
+_DAMAGE = {
+    "drop": "words dropped",
+    "swap": "words swapped",
+    "misspell": "words misspelt",
+    "noise": "noise on the pixels",
+    "flip": "pixels flipped",
+    "blank": "pixels blanked",
 }
+_WHO = {"pca": "PCA", "vae": "the VAE", "twin": "its twin"}
 _BY = {
     "clean": "clean",
     "input": "damaged",
     "pca": "PCA",
     "vae": "VAE",
     "twin": TWIN,
-    "nothing": "knowing nothing",
 }
 
 
@@ -43,9 +43,8 @@ def _blocks(found: Denoising, facts: Facts) -> Iterable[Block]:
     yield Text(_which_is_which(found))
     for kind in dict.fromkeys(each.kind for each in found.damaged):
         steps = [found.clean, *(each for each in found.damaged if each.kind == kind)]
-        if kind == "swap" and _leaves_bags(found):
-            yield Text(SWAPPED)
-        yield _repairs(steps, found)
+        unmoved = kind == "swap" and _leaves_bags(found)
+        yield Text(SWAPPED) if unmoved else _repairs(steps, found)
         if not found.without_heads:
             yield _heads(steps)
         yield from (_grid(each, facts) for each in found.pictured if each.kind == kind)
@@ -66,12 +65,11 @@ HEADS = (
 def _findings(found: Denoising) -> Iterable[str]:
     """What to remember, at the middle strength of the first damage."""
     shown = found.damaged[1]
-    if found.without_heads:
-        yield from (_returned(shown, found), f"No accuracy: {found.without_heads}")
-    elif found.reference == "pca":
-        yield from (_returned(shown, found), _regained(shown, found), HEADS)
-    else:
-        yield from (_regained(shown, found), _returned(shown, found), HEADS)
+    told = [] if found.without_heads else [_regained(shown, found)]
+    told.insert(0 if found.reference == "pca" else 1, _returned(shown, found))
+    yield f"With {_told(shown)} {told[0]}"
+    yield from (f"{text[0].upper()}{text[1:]}" for text in told[1:])
+    yield f"No accuracy: {found.without_heads}" if found.without_heads else HEADS
 
 
 def _regained(shown: Damaged, found: Denoising) -> str:
@@ -80,49 +78,55 @@ def _regained(shown: Damaged, found: Denoising) -> str:
     lost = clean.accuracy - baseline.accuracy
     name = feature_title(baseline.features)
     fall = (
-        f"With {_told(shown)} a classifier on {name} falls from {numbers.percent(clean.accuracy)} "
+        f"a classifier on {name} falls from {numbers.percent(clean.accuracy)} "
         f"to {numbers.percent(baseline.accuracy)}."
     )
     ours = next((each for each in shown.recognised if each.features == found.leading), None)
     if ours is None or lost <= 0:
         return fall
-    return f"{fall} {_outcome(ours, lost)}"
+    return f"{fall} {_outcome(ours, lost)}{_without_vae(shown)}"
 
 
 def _outcome(ours: Recognised, lost: float) -> str:
     gain, low, high = ours.gain or 0.0, ours.low or 0.0, ours.high or 0.0
-    who = f"{_features(ours.features)}, which did best on damaged validation rows,"
+    who = f"With {_features(ours.features)} as features, the best on damaged validation rows,"
     of_lost = f"of the {numbers.tenths(lost)} points lost"
+    told = numbers.points(gain, low, high)
     if low > 0:
-        return f"{who} takes {numbers.points(gain, low, high)} {of_lost} back."
+        return f"{who} {told} {of_lost} come back."
     if high < 0:
-        return f"{who} takes none {of_lost} back: {numbers.points(gain, low, high)}."
-    return (
-        f"{who} takes none {of_lost} back that could be told from chance: "
-        f"{numbers.points(gain, low, high)}."
-    )
+        return f"{who} none {of_lost} come back: {told}."
+    return f"{who} none {of_lost} come back that could be told from chance: {told}."
+
+
+def _without_vae(shown: Damaged) -> str:
+    """A baseline that gains too is named beside the VAE."""
+    for each in shown.recognised[1:]:
+        if each.features in ("lsa", "pca") and each.low is not None and each.low > 0:
+            told = numbers.points(each.gain or 0.0, each.low, each.high or 0.0)
+            return f" {feature_title(each.features)} alone, without a VAE, brings back {told}."
+    return ""
 
 
 def _returned(shown: Damaged, found: Denoising) -> str:
     by, clean = _by(shown), _by(found.clean)
     if found.reference == "pca":
-        answers = ", ".join(_psnr_told(by[name]) for name in ("vae", TWIN) if name in by)
-        pca = f", PCA of the same size {_decibels(by['pca'])}" if "pca" in by else ""
+        answers = [_psnr_told(by[name]) for name in ("pca", "vae", TWIN) if name in by]
         return (
-            f"With {_told(shown)} the images have a PSNR of {_decibels(by['input'])} dB against "
-            f"the clean ones; what comes back has{pca.removeprefix(',')}{',' if pca else ''} "
-            f"{answers}."
+            f"the images have a PSNR of {_decibels(by['input'])} dB against "
+            f"the clean ones. What comes back has {conclusion.listed(answers)}."
         )
     twin = f", by its twin {_nats(by[TWIN])}" if TWIN in by else ""
     return (
-        f"Given the code of what is left, a clean text costs {_nats(by['vae'])} nats{twin}; given "
+        f"given the code of what is left, a clean text costs {_nats(by['vae'])} nats{twin}; given "
         f"its own {_nats(clean['vae'])}, and {_nats(by['nothing'])} where nothing is known."
     )
 
 
 def _psnr_told(repair: Repair) -> str:
-    over = f", {_signed(repair)} over PCA" if repair.gain is not None else ""
-    return f"from the {_BY[repair.by]} {_decibels(repair)} dB{over}"
+    over = "" if repair.gain is None else f" ({_signed(repair)} against PCA)"
+    size = " of as many dimensions" if repair.by == "pca" else ""
+    return f"{_decibels(repair)} dB from {_WHO[repair.by]}{size}{over}"
 
 
 def _which_is_which(found: Denoising) -> str:
@@ -142,7 +146,7 @@ def _leaves_bags(found: Denoising) -> bool:
 
 
 def _repairs(steps: Sequence[Damaged], found: Denoising) -> Table:
-    what = _DAMAGE[steps[-1].kind][0]
+    what = _DAMAGE[steps[-1].kind]
     of_images = found.reference == "pca"
     rows = _repair_rows(steps, _psnr_cell if of_images else _nats_cell)
     if of_images:
@@ -164,7 +168,11 @@ def _repair_rows(
     steps: Sequence[Damaged], cell: Callable[[Repair], Cell]
 ) -> tuple[tuple[Cell, ...], ...]:
     """A row for each who returns something; a row without any number is left out."""
-    rows = ((_BY[name], *(cell(_by(each)[name]) for each in steps)) for name in _by(steps[-1]))
+    rows = (
+        (_BY[name], *(cell(_by(each)[name]) for each in steps))
+        for name in _by(steps[-1])
+        if name in _BY
+    )
     return tuple(row for row in rows if any(row[1:]))
 
 
@@ -190,7 +198,7 @@ def _heads(steps: Sequence[Damaged]) -> Table:
         (_features(features), *(_head_cell(_heads_by(each)[features]) for each in steps))
         for features in _heads_by(steps[-1])
     )
-    what = _DAMAGE[steps[-1].kind][0]
+    what = _DAMAGE[steps[-1].kind]
     caption = f"Accuracy in % with {what}, below it the points over the first line, paired"
     return Table(header, rows, frozenset(range(1, len(header))), caption=caption)
 
@@ -205,7 +213,7 @@ def _head_cell(found: Recognised) -> Cell:
 def _grid(pictured: Pictured, facts: Facts) -> Picture:
     rows = facts.images[f"denoising.{pictured.kind}"]
     names = [_BY[by] for by in pictured.rows]
-    told = _DAMAGE[pictured.kind][1].format(pictured.strength)
+    told = _told(pictured)
     listed = ", ".join(names[2:])
     return Picture(
         f"denoising_{pictured.kind}",
@@ -230,8 +238,10 @@ def _mended(found: Denoising) -> Table:
     return Table(header, rows, caption=caption)
 
 
-def _told(shown: Damaged) -> str:
-    return _DAMAGE[shown.kind][1].format(shown.strength)
+def _told(shown: Damaged | Pictured) -> str:
+    if shown.kind == "noise":
+        return f"noise of standard deviation {shown.strength:g}"
+    return f"{100 * shown.strength:.0f}{numbers.HARD_SPACE}% of the {_DAMAGE[shown.kind]}"
 
 
 def _features(name: str) -> str:

@@ -76,4 +76,5 @@ def _grid(rows: Sequence[np.ndarray], labels: Sequence[str] = ()) -> Figure:
     axes.set_yticks(centres, labels=labels)
     axes.set_xticks([])
     axes.tick_params(length=0)
+    axes.set_anchor("E")  # what room is left stands beside the labels
     return figure
