@@ -36,7 +36,7 @@ MADE = (1, 2, 4)  # of each row
 LIGHT = 0.25  # of a real row's weight, which is the other choice
 NONE = "none"
 _MOST_FITTED = {"quick": 2_000, "full": 20_000}  # rows for the scale of the code, LSA and PCA
-_SHOWN = 4
+_SHOWN = {"counts": 3, "image": 8}  # validation rows
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _joined(own: Features, made: Features) -> Features:
 
 def _with_examples(subject: Subject, result: Augmentation) -> Measured[Augmentation]:
     """What is made of some validation rows."""
-    rows = subject.valid.sample(_SHOWN, subject.seed)
+    rows = subject.valid.sample(_SHOWN[subject.predictor.spec.kind], subject.seed)
     if rows.counts is None:
         shown = _images(subject, rows)
         update = {"shown": tuple(shown)}
