@@ -16,10 +16,11 @@ from torch import Tensor
 from latentops import artifacts, build, portion
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.classifier import Classifier
+from latentops.codec import container
 from latentops.data import vocabulary as counting
 from latentops.data.batches import Bags, Batch, Examples, Images, in_batches
 from latentops.errors import DataError
-from latentops.inference import augmenting, denoising, latent_space
+from latentops.inference import augmenting, coding, denoising, latent_space
 from latentops.inference import folder as folders
 from latentops.inference import raw as raws
 from latentops.inference.raw import Raw
@@ -96,6 +97,8 @@ class Predictor:
             "score": lambda: self.score(raw, seed),
             "interpolate": lambda: self.interpolate(raw, n, seed),
             "augment": lambda: self.augment(raw, n, seed),
+            "compress": lambda: self.compress(raw),
+            "decompress": lambda: self.decompress(raw),
         }
         if task not in tasks:
             raise DataError(f"task should be one of {', '.join(tasks)}. Got {task!r}.")
@@ -232,6 +235,22 @@ class Predictor:
             return augmenting.documents(self.vae, examples, self._words_W, n, seed, numbers)
         assert isinstance(examples, Images)
         return augmenting.images(self.vae, examples, n, seed, numbers)
+
+    def compress(self, raw: Raw) -> np.ndarray:
+        """A file's bytes, uint8 [1, 1, 1, bytes], from which `decompress` gives these very levels.
+
+        Raises DataError for a model of texts, and for grey images where it knows black and white.
+        """
+        coded_by = coding.model(self.vae, self.spec, self.settings)
+        return np.frombuffer(coding.compress(coded_by, raw), np.uint8)[None, None, None]
+
+    def decompress(self, raw: Raw) -> np.ndarray:
+        """The levels that `compress` was given, uint8 [N, C, H, W].
+
+        Raises DataError for what another model made, and for what is damaged.
+        """
+        coded_by = coding.model(self.vae, self.spec, self.settings)
+        return container.decompress(coded_by, coding.file_bytes(raw))
 
     def _decoded(self, z_NZ: Tensor, show: Callable[[Likelihood], Result]) -> Result:
         return _joined([show(self.vae.decode(z_BZ)) for z_BZ in z_NZ.split(_BATCH)])

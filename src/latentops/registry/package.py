@@ -36,6 +36,7 @@ _REQUIREMENTS = (
     "pandas",
     "pyarrow",
     "pyyaml",
+    "constriction",
 )
 _PARAMS = ParamSchema(
     [
@@ -169,7 +170,8 @@ def _codes(latent: int) -> Schema:
 def _input(spec: Spec) -> Schema:
     if spec.kind == "counts":
         return Schema([ColSpec(DataType.string)])  # without a name: a plain list fits too
-    return Schema([TensorSpec(np.dtype(np.uint8), (-1, *spec.shape))])
+    # Of any shape, for decompress reads bytes: what is wrong with images the model says itself.
+    return Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, -1))])
 
 
 def _example(spec: Spec, vocabulary: Vocabulary) -> list[str] | np.ndarray:
