@@ -32,6 +32,7 @@ _MEANINGS = (
     ("FactorVAE", "Votes on which factor some rows share, by what varies least among them."),
     ("Modular", "1 where each dimension tells of one factor alone, by mutual information."),
 )
+_MODULARITY = "Modularity is governed by the factor with the most values, which tells most nats."
 _CODES = {"vae": "This model", "random": "Random weights", "lsa": "LSA", "pca": "PCA"}
 _LEAST_FOR_AN_INTERVAL = 3
 
@@ -175,6 +176,7 @@ def _parts(betas: Sequence[ScoredCodes]) -> Table:
 
 def _how(found: Meaning) -> str:
     dead = f" {found.dead} dimensions of this model are dead and count as 0." if found.dead else ""
+    modular = "" if found.by_label else f" {_MODULARITY}"
     same = " ".join(
         f"{factor.name} is left out of the scores: {factor.determined_by} says all of it."
         for factor in found.factors
@@ -183,8 +185,8 @@ def _how(found: Meaning) -> str:
     return (
         f"Codes are posterior means of {found.judged_rows:,} test rows; what is fitted is fitted "
         f"to {found.fitted_rows:,} training rows. Intervals are over seeds, for these rows. Noise "
-        "does not score 0 where rows are few: random weights show how much is chance. Modularity "
-        f"is governed by the factor with the most values, which tells most nats.{dead} {same}"
+        "does not score 0 where rows are few: random weights show how much is chance."
+        f"{modular}{dead} {same}"
     ).strip()
 
 
