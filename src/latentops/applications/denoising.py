@@ -20,7 +20,7 @@ from latentops.metrics.bootstrap import Bootstrap
 from latentops.model import VAE
 from latentops.portion import Portion
 from latentops.verdict import heads, study
-from latentops.verdict.features import Basis, Blocks, uses_vae
+from latentops.verdict.features import Basis, Blocks, names, uses_vae
 from latentops.verdict.heads import Choice, Head
 from latentops.verdict.selection import SEED, Labelled
 from latentops.verdict.strangers import Splits
@@ -171,13 +171,20 @@ def _reader(subject: Subject, vae: VAE, fit_heads: bool, baselines: bool) -> Rea
 
 def _heads(subject: Subject, reader: Reader, baselines: bool) -> dict[str, Head]:
     learned = _labelled(subject.train, reader, MOST_TRAIN[subject.depth], subject.seed)
-    checked = _labelled(subject.valid, reader, MOST_ROWS[subject.depth], subject.seed)
+    checked = None
+    if subject.depth == "full" and len(subject.valid.labelled()):
+        checked = _labelled(subject.valid, reader, MOST_ROWS[subject.depth], subject.seed)
     wanted = [
         features
         for features in FEATURES[subject.predictor.spec.kind]
-        if set(features.split("+")) <= set(learned.blocks) and (baselines or uses_vae(features))
+        if set(names(features)) <= set(learned.blocks) and (baselines or uses_vae(features))
     ]
-    return {features: _head(features, learned, checked, subject) for features in wanted}
+    return {
+        features: heads.fit(
+            learned.blocks, learned.y, features, _choice(features, learned, checked, subject)
+        )
+        for features in wanted
+    }
 
 
 def _labelled(rows: Portion, reader: Reader, most: int, seed: int) -> Labelled:
@@ -185,14 +192,12 @@ def _labelled(rows: Portion, reader: Reader, most: int, seed: int) -> Labelled:
     return Labelled(drawn, reader.blocks(drawn))
 
 
-def _head(features: str, learned: Labelled, checked: Labelled, subject: Subject) -> Head:
-    """Its strength and the weight of joined features are chosen on clean validation rows."""
+def _choice(features: str, learned: Labelled, checked: Labelled | None, subject: Subject) -> Choice:
+    """Of a strength, and a weight of joined features: on clean validation rows."""
     if subject.depth == "quick":
-        choice = _USUAL[features in ("vae", "lsa", "pca")]
-    else:
-        valid = (checked.blocks, checked.y) if len(checked.y) else None
-        choice, _ = heads.choose(learned.blocks, learned.y, features, SEED, valid)
-    return heads.fit(learned.blocks, learned.y, features, choice)
+        return _USUAL[features in ("vae", "lsa", "pca")]
+    valid = (checked.blocks, checked.y) if checked else None
+    return heads.choose(learned.blocks, learned.y, features, SEED, valid)[0]
 
 
 def _shown(rows: Portion, most: int) -> Portion:
