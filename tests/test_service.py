@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import uvicorn
-from tiny_model import COUNTS, IMAGES, TEXTS, write_project
+from tiny_model import COUNTS, IMAGES, TEXTS, head, write_project
 
 from latentops import service
 from latentops.artifacts import Spec
-from latentops.classifier import save_absence
+from latentops.classifier import ClassCodes, save_absence
 from latentops.errors import ArtifactError
 from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
@@ -126,6 +127,46 @@ def test_generation_follows_n_and_seed(
     assert np.shape(client.post("/v1/generate", json={"n": 2}).json()["results"]) == (2, 1, 3, 2)
 
 
+def test_new_rows_are_those_of_the_predictor(
+    texts: tuple[httpx.Client, Predictor], images: tuple[httpx.Client, Predictor]
+) -> None:
+    client, predictor = texts
+    answer = client.post("/v1/augment", json={"inputs": [*TEXTS, "zzz"], "n": 2, "seed": 4})
+    assert answer.json()["results"] == predictor.augment(TEXTS, 2, 4).to_dict("records")
+    client, _ = images
+    answer = client.post("/v1/augment", json={"inputs": [[[0, 1], [2, 3], [4, 5]]], "n": 3})
+    assert np.shape(answer.json()["results"]) == (3, 1, 3, 2)
+
+
+def test_generation_by_class_and_the_classes_there_are(tmp_path: Path) -> None:
+    folder = folder_of(COUNTS, tmp_path)
+    codes = ClassCodes(np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32))
+    replace(head(COUNTS), codes=codes).save(folder)
+    with served(folder) as (client, predictor):
+        answer = client.post("/v1/generate", json={"n": 2, "label": "music"}).json()["results"]
+        expected = predictor.generate(2, label="music")
+        refused = client.post("/v1/generate", json={"label": "musik"})
+    assert isinstance(expected, pd.DataFrame)
+    assert answer == expected.to_dict("records")
+    assert refused.status_code == 422
+    assert "Did you mean 'music'? There are 'light', 'music'." in refused.json()["detail"]
+
+
+def test_interpolation_goes_from_each_input_to_the_next(
+    texts: tuple[httpx.Client, Predictor], images: tuple[httpx.Client, Predictor]
+) -> None:
+    client, predictor = texts
+    steps = client.post("/v1/interpolate", json={"inputs": TEXTS, "n": 3}).json()["results"]
+    assert [(each["pair"], each["step"]) for each in steps[2:4]] == [(0, 2), (1, 0)]
+    assert steps[2]["words"] == predictor.predict(TEXTS, "reconstruct")["words"][1]
+    most = client.post("/v1/interpolate", json={"inputs": ["turn"] * 101, "n": 10})
+    assert len(most.json()["results"]) == 1000
+    client, _ = images
+    inputs = np.zeros((3, 3, 2), dtype=int).tolist()
+    answer = client.post("/v1/interpolate", json={"inputs": inputs, "n": 2})
+    assert np.shape(answer.json()["results"]) == (4, 1, 3, 2)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -139,9 +180,17 @@ def test_generation_follows_n_and_seed(
         ("encode", {}),
         ("score", {"inputs": ["a"], "seed": -1}),
         ("score", {"inputs": ["a"], "seed": 2**63}),
+        ("augment", {"inputs": ["a"], "n": 0}),
+        ("augment", {"inputs": ["a"], "n": 1001}),
+        ("augment", {"inputs": ["a", "b", "c"], "n": 334}),
         ("generate", {"n": 0}),
         ("generate", {"n": 1001}),
         ("generate", {"n": "many"}),
+        ("generate", {"label": "x" * 1001}),
+        ("interpolate", {"inputs": ["a", "b"], "n": 1}),
+        ("interpolate", {"inputs": ["a", "b"], "n": 1001}),
+        ("interpolate", {"inputs": ["a"] * 102, "n": 10}),
+        ("interpolate", {"inputs": ["a"]}),
     ],
 )
 def test_a_body_that_does_not_fit_is_refused(
@@ -154,6 +203,8 @@ def test_the_limits_themselves_are_accepted(texts: tuple[httpx.Client, Predictor
     client, _ = texts
     assert len(client.post("/v1/score", json={"inputs": ["a"] * 1000}).json()["results"]) == 1000
     assert client.post("/v1/generate", json={"n": 1000, "seed": 2**63 - 1}).status_code == 200
+    body = {"inputs": ["play"] * 2, "n": 500}
+    assert len(client.post("/v1/augment", json=body).json()["results"]) == 1000
 
 
 def test_what_the_model_cannot_read_is_refused_in_its_words(
