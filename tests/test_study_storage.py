@@ -95,6 +95,7 @@ AWAY = [
     Status(grpc.StatusCode.UNAVAILABLE),
     Status(grpc.StatusCode.DEADLINE_EXCEEDED),
     refused_by_database(operational("server closed the connection unexpectedly")),
+    refused_by_database(sqlalchemy.exc.PendingRollbackError("Can't reconnect until ...")),
     operational("connection refused"),
     ConnectionResetError("by a peer"),
     TimeoutError("of a lock"),
