@@ -95,6 +95,7 @@ AWAY = [
     Status(grpc.StatusCode.UNAVAILABLE),
     Status(grpc.StatusCode.DEADLINE_EXCEEDED),
     refused_by_database(operational("server closed the connection unexpectedly")),
+    refused_by_database(sqlalchemy.exc.PendingRollbackError("Can't reconnect until ...")),
     operational("connection refused"),
     ConnectionResetError("by a peer"),
     TimeoutError("of a lock"),
@@ -610,6 +611,9 @@ class TestServer:
         assert done
 
 
+HEART_SECONDS = 8.0  # that a heart may stand still: a busy machine lets a process wait for seconds
+
+
 class Cluster:
     """Workers of one study, each a process, and what a test does to them."""
 
@@ -669,7 +673,7 @@ def run_study(cluster: Cluster, events: dict[int, Callable[[], None]]) -> list[s
             cluster.trials,
             attempt=None,
             on_record=lambda _: events.pop(next(numbers), lambda: None)(),
-            watch=alive.Watch(private=False, patience_seconds=4.0),
+            watch=alive.Watch(private=False, patience_seconds=HEART_SECONDS),
             others=none,
         )
     assert not events
@@ -719,7 +723,7 @@ class TestCluster:
             def restart() -> None:
                 servers[-1].kill()
                 servers[-1].wait()
-                time.sleep(6)  # longer than a heart may stand still
+                time.sleep(1.5 * HEART_SECONDS)
                 servers.append(stack.enter_context(served(tmp_path / "shared.journal", port)))
 
             cluster = cluster_at(f"grpc://localhost:{port}", 48)
@@ -749,7 +753,7 @@ class TestCluster:
         def cut_off() -> None:
             with psycopg.connect(postgres.uri("postgres"), autocommit=True) as connection:
                 connection.execute("ALTER DATABASE studies ALLOW_CONNECTIONS false")
-                for _ in range(6):
+                for _ in range(round(1.5 * HEART_SECONDS)):
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                         "WHERE datname = 'studies'"

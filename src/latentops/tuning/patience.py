@@ -103,6 +103,8 @@ def _is_away(error: BaseException) -> bool:
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         lost = isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
         return lost or error.connection_invalidated
+    if isinstance(error, sqlalchemy.exc.PendingRollbackError):
+        return True  # the connection was lost within a call, and Optuna went on to its next query
     if isinstance(error, OSError):
         lost = isinstance(error, ConnectionError | TimeoutError)
         return lost or error.errno in _AWAY_DISK
