@@ -13,7 +13,7 @@ import scipy.sparse
 import torch
 
 from latentops import portion
-from latentops.artifacts import Arrays
+from latentops.artifacts import Arrays, Vocabulary
 from latentops.classifier import ClassCodes
 from latentops.data import vocabulary as counting
 from latentops.data.batches import Bags
@@ -69,17 +69,10 @@ class Reader:
         stand in the vocabulary say little.
         """
         vocabulary = self.predictor.vocabulary
-        target_W = np.array(vocabulary.target)
-        if vocabulary.pairs or vocabulary.characters is not None:
-            words = [[vocabulary.terms[at] for at in target_W[drawn]] for drawn in drawn_M]
-            return self.of_texts([" ".join(each) for each in words])
-        ends = np.cumsum([0, *map(len, drawn_M)])
-        columns = target_W[np.concatenate(drawn_M)]
-        ones = np.ones(len(columns), dtype=np.int32)
-        shape = len(drawn_M), len(vocabulary.terms)
-        counts = scipy.sparse.csr_matrix((ones, columns, ends), shape=shape)
-        counts.sum_duplicates()
-        return self._of_counts(counts)
+        if not vocabulary.pairs and vocabulary.characters is None:
+            return self._of_counts(word_counts(drawn_M, vocabulary))
+        words_W = np.array([vocabulary.terms[column] for column in vocabulary.target])
+        return self.of_texts([" ".join(words_W[drawn]) for drawn in drawn_M])
 
     def of_images(self, shares: np.ndarray) -> Blocks:
         """[M, C, H, W]; what lies outside [0, 1] becomes its nearer end."""
@@ -96,6 +89,20 @@ class Reader:
         model = self.predictor
         parts = model.spec, model.vocabulary, model.settings
         return self.read(portion.whole("train", prepared, *parts, self.seed)).blocks
+
+
+def word_counts(drawn_M: Sequence[np.ndarray], vocabulary: Vocabulary) -> scipy.sparse.csr_matrix:
+    """Of documents, given by the places of their words among the target words: int32 [M, terms].
+
+    Words of ready counts may be of any form, so that no string would give them back.
+    """
+    columns = np.array(vocabulary.target)[np.concatenate(drawn_M)]
+    ends = np.cumsum([0, *map(len, drawn_M)])
+    shape = len(drawn_M), len(vocabulary.terms)
+    ones = np.ones(len(columns), dtype=np.int32)
+    counts = scipy.sparse.csr_matrix((ones, columns, ends), shape=shape)
+    counts.sum_duplicates()
+    return counts
 
 
 Method = Callable[[Reader, Given, int], Blocks]
