@@ -244,9 +244,38 @@ class Lossy(Schema):
     chosen: LossyChoice
 
 
+class OfCount(Schema):
+    """The first so many images in one file each, in bits per dimension of all its bytes."""
+
+    images: int
+    vae: float
+    gzip: float
+    bz2: float
+    xz: float
+
+
+class Lossless(Schema):
+    """Test images through the coder and back. The bound is -ELBO; `low` and `high` its interval."""
+
+    rows: int
+    dimensions: int  # pixels of an image, of all its channels
+    levels: int
+    identical: bool  # every pixel of every image came back
+    bound: float  # bits per dimension, mean of several codes of each image
+    low: float | None  # None: of one image
+    high: float | None
+    by_count: tuple[OfCount, ...]  # the last of all rows
+    decoder_bytes: int
+    encoder_bytes: int
+    compressed_per_second: float  # images
+    decompressed_per_second: float
+
+
 class Compression(Served):
     """Bytes without loss, and bytes against what is lost."""
 
+    lossless: Lossless | None = None
+    without_lossless: str = ""  # why there is none; empty: there is
     lossy: Lossy | None = None
 
 
