@@ -74,14 +74,28 @@ def test_the_encoder_reads_damage_in_training_only() -> None:
     damaging = encoder(pixel_noise=0.3, pixel_blank=0.2)
     assert torch.equal(damaging.eval().enter(x, None), x.flatten(1))
     assert torch.equal(encoder().train().enter(x, seeded()), x.flatten(1))
-    read = damaging.train().enter(x, seeded())
-    by_hand = noise.blanked(noise.noisy(x, 0.3, generator := seeded()), 0.2, generator)
+    read, generator = damaging.train().enter(x, seeded()), seeded()
+    noisy = noise.noisy(x, noise.up_to(0.3, x, generator), generator)
+    by_hand = noise.blanked(noisy, noise.up_to(0.2, x, generator), generator)
     assert torch.equal(read, by_hand.flatten(1))
+
+
+def test_each_image_has_a_strength_of_its_own_evenly_up_to_the_one_asked_for() -> None:
+    """Of a grey pixel flipped with probability u and u even in [0, .8] the mean share is .4."""
+    images = torch.zeros(2_000, 1, 20, 20)
+    strength = noise.up_to(0.8, images, seeded())
+    assert strength.shape == (2_000, 1, 1, 1)
+    assert 0 <= strength.min() < 0.01
+    assert 0.79 < strength.max() <= 0.8
+    share = noise.flipped(images, strength, seeded(1)).mean((1, 2, 3))
+    assert share.mean().item() == pytest.approx(0.4, abs=0.02)
+    spread = math.sqrt(0.8**2 / 12 + (0.4 - 0.8**2 / 3) / 400)  # of u, and of 400 draws
+    assert share.std().item() == pytest.approx(spread, rel=0.03)
 
 
 def test_binary_pixels_stay_binary() -> None:
     x = (torch.rand(500, 1, 3, 2, generator=seeded()) < 0.5).float()
-    read = encoder(binary=True, pixel_noise=0.1).train().enter(x, seeded())
+    read = encoder(binary=True, pixel_noise=0.2).train().enter(x, seeded())
     assert set(read.unique().tolist()) == {0.0, 1.0}
     assert (read != x.flatten(1)).float().mean().item() == pytest.approx(0.1, abs=0.03)
 
@@ -131,14 +145,14 @@ TWINS = {
         {"word_dropout": 0.0},
         "0.4 of the words left out",
     ),
-    "grey": (mlp.Settings(), IMAGES, {"pixel_noise": 0.3}, "noise of standard deviation 0.3"),
-    "binary": (mlp.Settings(), BINARY, {"pixel_noise": 0.1}, "0.1 of the pixels flipped"),
-    "dynamic": (mlp.Settings(), DYNAMIC, {"pixel_noise": 0.1}, "0.1 of the pixels flipped"),
+    "grey": (mlp.Settings(), IMAGES, {"pixel_noise": 0.3}, "noise of standard deviation up to 0.3"),
+    "binary": (mlp.Settings(), BINARY, {"pixel_noise": 0.2}, "up to 0.2 of the pixels flipped"),
+    "dynamic": (mlp.Settings(), DYNAMIC, {"pixel_noise": 0.2}, "up to 0.2 of the pixels flipped"),
     "blanked": (
         mlp.Settings(pixel_noise=0.2, pixel_blank=0.5),
         IMAGES,
         {"pixel_noise": 0.0, "pixel_blank": 0.0},
-        "noise of standard deviation 0.2 and 0.5 of the pixels blanked",
+        "noise of standard deviation up to 0.2 and up to 0.5 of the pixels blanked",
     ),
 }
 

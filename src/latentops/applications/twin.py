@@ -9,8 +9,8 @@ from latentops.artifacts import Spec
 from latentops.networks import bow
 
 WORD_DROPOUT = 0.3
-PIXEL_NOISE = 0.3  # standard deviation on grey pixels
-PIXEL_FLIPS = 0.1  # share of binary ones
+PIXEL_NOISE = 0.3  # the largest standard deviation on grey pixels
+PIXEL_FLIPS = 0.2  # the largest share of binary ones
 
 
 def reads_damaged(settings: build.Model) -> bool:
@@ -37,6 +37,8 @@ def described(settings: build.Model, spec: Spec) -> str:
     if isinstance(damaged, bow.Settings):
         return f"{damaged.word_dropout:g} of the words left out"
     binary = build.levels_read(spec) == 2
-    noise = "{:g} of the pixels flipped" if binary else "noise of standard deviation {:g}"
-    told = ((noise, damaged.pixel_noise), ("{:g} of the pixels blanked", damaged.pixel_blank))
+    noise = (
+        "up to {:g} of the pixels flipped" if binary else "noise of standard deviation up to {:g}"
+    )
+    told = ((noise, damaged.pixel_noise), ("up to {:g} of the pixels blanked", damaged.pixel_blank))
     return " and ".join(text.format(strength) for text, strength in told if strength > 0)

@@ -30,10 +30,13 @@ class Settings(layers.Common):
         ge=0,
         le=1,
         description="in training, on what the encoder reads: the standard deviation on grey "
-        "pixels, the share flipped of binary ones",
+        "pixels, the share flipped of binary ones; each image another, evenly from 0 to this",
     )
     pixel_blank: float = pydantic.Field(
-        0.0, ge=0, lt=1, description="share of the pixels that the encoder reads as 0 in training"
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the pixels that the encoder reads as 0 in training; likewise",
     )
 
 
@@ -55,10 +58,13 @@ class Encoder(layers.Encoder):
         return (self._damaged(x, generator) if self.training else x).flatten(1)
 
     def _damaged(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Each image as strongly as chance has it, so that clean ones are no strangers."""
         if self.pixel_noise > 0:
             add = noise.flipped if self.binary else noise.noisy
-            x = add(x, self.pixel_noise, generator)
-        return noise.blanked(x, self.pixel_blank, generator) if self.pixel_blank > 0 else x
+            x = add(x, noise.up_to(self.pixel_noise, x, generator), generator)
+        if self.pixel_blank > 0:
+            x = noise.blanked(x, noise.up_to(self.pixel_blank, x, generator), generator)
+        return x
 
 
 class BernoulliDecoder(nn.Module):
