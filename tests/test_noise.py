@@ -146,8 +146,8 @@ TWINS = {
         "0.4 of the words left out",
     ),
     "grey": (mlp.Settings(), IMAGES, {"pixel_noise": 0.3}, "noise of standard deviation up to 0.3"),
-    "binary": (mlp.Settings(), BINARY, {"pixel_noise": 0.2}, "up to 0.2 of the pixels flipped"),
-    "dynamic": (mlp.Settings(), DYNAMIC, {"pixel_noise": 0.2}, "up to 0.2 of the pixels flipped"),
+    "binary": (mlp.Settings(), BINARY, {"pixel_noise": 0.1}, "up to 0.1 of the pixels flipped"),
+    "dynamic": (mlp.Settings(), DYNAMIC, {"pixel_noise": 0.1}, "up to 0.1 of the pixels flipped"),
     "blanked": (
         mlp.Settings(pixel_noise=0.2, pixel_blank=0.5),
         IMAGES,

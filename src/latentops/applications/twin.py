@@ -10,7 +10,7 @@ from latentops.networks import bow
 
 WORD_DROPOUT = 0.3
 PIXEL_NOISE = 0.3  # the largest standard deviation on grey pixels
-PIXEL_FLIPS = 0.2  # the largest share of binary ones
+PIXEL_FLIPS = 0.1  # the largest share of binary ones
 
 
 def reads_damaged(settings: build.Model) -> bool:
