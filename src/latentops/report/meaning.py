@@ -52,7 +52,8 @@ def _blocks(found: Meaning, facts: Facts) -> Iterable[Block]:
     yield _scores([each for each in found.codes if each.code != "beta"])
     if betas:
         yield from _by_beta(betas, found)
-    yield Points(_MEANINGS)
+    defined = {SCORES[name] for each in found.codes for name in each.mean}
+    yield Points(tuple(line for line in _MEANINGS if line[0] in defined))
     yield Text(_how(found))
     yield _heat_map(found)
     yield from _along(found, facts)
@@ -237,7 +238,7 @@ def _both(direction: Direction) -> tuple[Cell, Cell]:
 
 def _end(end: End) -> Cell:
     return Noted(
-        f"{end.value} {numbers.percent(end.share)}", f"of all {numbers.percent(end.share_of_all)}"
+        f"{end.value}: {numbers.percent(end.share)}", f"of all {numbers.percent(end.share_of_all)}"
     )
 
 
