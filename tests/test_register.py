@@ -106,6 +106,10 @@ def test_the_requirements_are_what_inference_imports() -> None:
     assert needed <= set(package._REQUIREMENTS)
 
 
+NO_CODES = (
+    "This model cannot generate by class: its classifier was made before models kept where the "
+    "classes lie. Make it again: `dvc repro head`."
+)
 LOAD = """
 import json, sys
 import mlflow, numpy, pandas
@@ -120,6 +124,18 @@ for task in ("classify", "encode", "reconstruct", "generate", "score"):
         images.predict(numpy.zeros((2, 1, 3, 2), numpy.uint8), params=params).shape,
     ]
 shapes["default"] = [texts.predict(["turn on"]).columns.tolist()]
+pixels = numpy.arange(12, dtype=numpy.uint8).reshape(2, 1, 3, 2)
+packed = images.predict(pixels, params={"task": "compress"})
+shapes["compress"] = [(images.predict(packed, params={"task": "decompress"}) == pixels).all().item()]
+steps = {"task": "interpolate", "n": 3}
+shapes["interpolate"] = [
+    texts.predict(["turn on", "play"], params=steps).shape,
+    images.predict(numpy.zeros((3, 1, 3, 2), numpy.uint8), params=steps).shape,
+]
+try:
+    texts.predict([""], params={"task": "generate", "label": "musik"})
+except Exception as error:
+    shapes["label"] = [str(error)]
 print(json.dumps(shapes))
 """
 
@@ -146,6 +162,9 @@ def test_the_champion_loads_in_a_new_process_with_pickles_refused_and_nothing_to
         "generate": [[4, 2], [4, 2], [4, 1, 3, 2]],
         "score": [[2, 1], [1, 1], [2, 1]],
         "default": [["z0", "z1", "z2"]],
+        "compress": [True],
+        "interpolate": [[3, 3], [6, 1, 3, 2]],
+        "label": [NO_CODES],
     }
 
 
