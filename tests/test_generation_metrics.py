@@ -61,7 +61,7 @@ def test_self_bleu_of_two_documents_by_hand() -> None:
 def test_self_bleu_is_the_mean_of_bleu_against_all_others(order: int) -> None:
     rng = np.random.default_rng(order)
     drawn = [tuple(rng.choice(list("abcdefg"), rng.integers(3, 8))) for _ in range(25)]
-    drawn += [("z",), ("a",), ("a", "a", "a", "a", "a"), ()]
+    drawn += [("z",) * 9, ("a", "b"), ("a", "a", "a", "a", "a"), ()]
     others = [drawn[:at] + drawn[at + 1 :] for at in range(len(drawn))]
     expected = [
         bleu(each, rest, order) if each else 0.0 for each, rest in zip(drawn, others, strict=True)
