@@ -85,8 +85,8 @@ def _lossless(subject: Subject, pixels: np.ndarray) -> Lossless:
 
 
 def _counts(rows: int) -> list[int]:
-    """1, 10, 100, ... and all."""
-    return [*(10**power for power in range(6) if 10**power < rows), rows]
+    """1, 10, 100, ... and all, each at least twice the one before."""
+    return [*(10**power for power in range(6) if 2 * 10**power <= rows), rows]
 
 
 def _of_count(model: container.Model, pixels: np.ndarray) -> OfCount:

@@ -138,6 +138,8 @@ def curves(found: Lossless) -> Figure:
         axes.plot(counts, bits, "o-", color=colour, label=_NAMES.get(name, name))
     axes.axhline(found.bound, color=INK, linestyle="--", linewidth=1)
     axes.set_xscale("log")
+    axes.set_xticks(counts, labels=[f"{count:,}" for count in counts])
+    axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.set_xlabel("images in one file")
     axes.set_ylabel("bits per dimension")
