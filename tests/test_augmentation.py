@@ -539,7 +539,7 @@ GAIN, LOSS, UNCLEAR = (0.012, 0.004, 0.02), (-0.03, -0.05, -0.01), (0.002, -0.01
     [
         ((LOSS, GAIN), "with the VAE help: +1.2 [0.4, 2.0] points of accuracy on 70.0 %"),
         ((GAIN, LOSS), "with the VAE hurt: -3.0 [-5.0, -1.0] points"),
-        ((GAIN, UNCLEAR), "with the VAE do not help: +0.2 [-1.0, 1.4] points"),
+        ((GAIN, UNCLEAR), "with the VAE make no clear difference: +0.2 [-1.0, 1.4] points"),
     ],
 )
 def test_the_finding_is_of_the_way_that_validation_prefers(gains: tuple, said: str) -> None:

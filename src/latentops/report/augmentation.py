@@ -45,7 +45,7 @@ METHODS = {
 }
 OF_THE_VAE = ("vae", "latent", "extrapolation", "class")
 
-_HELP = {"gain": "help", "loss": "hurt", "unclear": "do not help"}
+_HELP = {"gain": "help", "loss": "hurt", "unclear": "make no clear difference"}
 
 
 def augmentation(facts: Facts) -> Section | None:
@@ -201,7 +201,8 @@ def _grid(shown: Sequence[str], made: np.ndarray | None) -> Iterable[Block]:
     """`made` [methods, rows, C, H, W]."""
     if made is None or not shown:
         return
-    titles = ["as it is" if name == "none" else METHODS[name].title for name in shown]
+    short = {"none": "as it is", "vae": "decoded"}
+    titles = [short.get(name) or METHODS[name].title for name in shown]
     yield Picture(
         "augmentation_images",
         canvas.png(images.named_rows(list(made), titles)),
