@@ -13,7 +13,6 @@ from latentops.likelihoods import (
     Likelihood,
     LogisticMixture,
     Multinomial,
-    OverLevels,
 )
 
 DOUBLE = torch.float64
@@ -129,45 +128,6 @@ class TestEveryLikelihood:
         assert likelihood.mean.shape == outcomes.shape
 
 
-PIXELS = [case for case in CASES if isinstance(case.values[0], OverLevels)]
-
-
-@pytest.mark.parametrize(("likelihood", "outcomes"), PIXELS)
-class TestEveryLikelihoodOverLevels:
-    def test_a_level_has_the_probability_that_log_prob_states(
-        self, likelihood: OverLevels, outcomes: Tensor
-    ) -> None:
-        """The first pixel takes each level, the others the lowest."""
-        stated = likelihood.level_probabilities()
-        assert stated.shape[:-1] == outcomes.shape
-        levels = stated.shape[-1]
-        x = torch.zeros(levels, outcomes.shape[1], dtype=DOUBLE)
-        x[:, 0] = torch.arange(levels)
-        others = stated[0, 1:, 0].prod()
-        log_prob = rows(likelihood, slice(0, levels)).log_prob(x)
-        torch.testing.assert_close(log_prob.exp(), stated[0, 0] * others, rtol=0, atol=1e-14)
-
-    def test_the_levels_of_each_pixel_sum_to_one(
-        self, likelihood: OverLevels, outcomes: Tensor
-    ) -> None:
-        stated = likelihood.level_probabilities()
-        assert (stated >= 0).all()
-        torch.testing.assert_close(
-            stated.sum(-1), torch.ones_like(stated[..., 0]), rtol=0, atol=1e-13
-        )
-
-    def test_samples_of_z_have_levels_of_their_own(
-        self, likelihood: OverLevels, outcomes: Tensor
-    ) -> None:
-        stacked = stack([likelihood, likelihood]).level_probabilities()
-        alone = likelihood.level_probabilities()
-        torch.testing.assert_close(stacked[1], alone, rtol=0, atol=1e-14)
-
-
-def test_word_counts_have_no_levels() -> None:
-    assert not isinstance(Multinomial(torch.zeros(1, 3)), OverLevels)
-
-
 def parameters(likelihood: Likelihood) -> dict[str, Tensor]:
     return {name: value for name, value in vars(likelihood).items() if isinstance(value, Tensor)}
 
@@ -263,7 +223,6 @@ def test_a_mixture_agrees_with_torch() -> None:
     ends = below[..., :1] * 0
     truth = torch.cat([ends, below, ends + 1], -1).diff()
     found = LogisticMixture(logits, location, log_scale, levels)
-    torch.testing.assert_close(found.level_probabilities(), truth, rtol=0, atol=1e-14)
     x = torch.randint(levels, shape[1:], generator=generator)
     stated = truth.gather(-1, x[..., None])[..., 0].log().sum((1, 2, 3))
     torch.testing.assert_close(found.log_prob(x.to(DOUBLE)), stated, rtol=1e-9, atol=1e-9)
@@ -280,8 +239,9 @@ def test_a_mixture_of_equal_parts_is_one_logistic() -> None:
 def test_the_mean_of_a_mixture_is_that_of_its_levels(location: float, log_scale: float) -> None:
     """Within the half level that the docstring states; without rounding nearer."""
     likelihood = mixture(256, 1, (0.2, location, log_scale), (-1.0, 0.8, -3.0))
-    shares = torch.arange(256, dtype=DOUBLE) / 255
-    truth = likelihood.level_probabilities() @ shares
+    levels = every(256, 1)
+    truth = (likelihood.log_prob(levels).exp()[:, None] * levels / 255).sum(0)
+    truth = truth.expand_as(likelihood.mean)
     torch.testing.assert_close(likelihood.mean, truth, rtol=0, atol=0.5 / 255)
     if log_scale > -6:
         torch.testing.assert_close(likelihood.mean, truth, rtol=0, atol=1e-4)

@@ -5,7 +5,7 @@ dimensions are samples of z, and one x is compared with each of them.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -27,18 +27,6 @@ class Likelihood(Protocol):
         """[..., B, *event], in the values that `log_prob` takes."""
 
 
-@runtime_checkable
-class OverLevels(Likelihood, Protocol):
-    """Of pixels that are independent given z, each one of a few levels: what a coder needs."""
-
-    def level_probabilities(self) -> Tensor:
-        """[..., B, *event, levels]; each pixel's sum to one but for rounding; 0 by underflow.
-
-        The last bit depends on how many examples are asked for together: vector instructions
-        compute the ends of a tensor otherwise than its middle.
-        """
-
-
 @dataclass(frozen=True)
 class Bernoulli:
     """Independent binary pixels, given logits [..., B, *event]; x is 0 or 1."""
@@ -58,9 +46,6 @@ class Bernoulli:
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(self.mean, generator=generator)
 
-    def level_probabilities(self) -> Tensor:
-        return torch.stack([(-self.logits).sigmoid(), self.logits.sigmoid()], dim=-1)
-
 
 @dataclass(frozen=True)
 class DiscretizedLogistic:
@@ -79,10 +64,6 @@ class DiscretizedLogistic:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         return _logistic_sample(self.mean, self.log_scale, self.levels, generator)
-
-    def level_probabilities(self) -> Tensor:
-        """In double precision the absolute error is below 1e-15, the relative one is not."""
-        return _logistic_probabilities(self.mean, self.log_scale, self.levels)
 
 
 @dataclass(frozen=True)
@@ -121,15 +102,6 @@ class LogisticMixture:
             each.gather(0, chosen)[0] for each in (self.location, self.log_scale)
         )
         return _logistic_sample(location, log_scale, self.levels, generator)
-
-    def level_probabilities(self) -> Tensor:
-        """In double precision the absolute error is below 1e-15, the relative one is not."""
-        total = self.location.new_zeros(())
-        shares = self.logits.softmax(0)
-        for share, location, log_scale in zip(shares, self.location, self.log_scale, strict=True):
-            part = _logistic_probabilities(location, log_scale, self.levels)
-            total = total + share.unsqueeze(-1) * part  # one at a time: all are K times as much
-        return total
 
 
 @dataclass(frozen=True)
@@ -202,15 +174,6 @@ def _logistic_log_prob(x: Tensor, location: Tensor, log_scale: Tensor, levels: i
     inner = below_top + above_bottom + between
     log_prob = torch.where(x == 0, below_top, inner)
     return torch.where(x == levels - 1, above_bottom, log_prob)
-
-
-def _logistic_probabilities(location: Tensor, log_scale: Tensor, levels: int) -> Tensor:
-    """Of each level, [..., levels]: differences of the distribution function."""
-    steps = torch.arange(levels - 1, device=location.device, dtype=location.dtype)
-    edges = (steps + 0.5) / (levels - 1)
-    precision = (-log_scale).exp().unsqueeze(-1)
-    below = (precision * (edges - location.unsqueeze(-1))).sigmoid()
-    return F.pad(F.pad(below, (1, 0)), (0, 1), value=1.0).diff(dim=-1)
 
 
 def _logistic_sample(
