@@ -225,7 +225,7 @@ def _pictures(found: Generation, facts: Facts) -> Iterable[Picture]:
 def _of_images(nearest: np.ndarray, crossings: np.ndarray) -> Iterable[Picture]:
     yield Picture(
         "generated_and_nearest",
-        canvas.png(images.named_rows(list(nearest), ("from the prior", "nearest"))),
+        canvas.png(images.named_rows(list(nearest), ("prior", "nearest"))),
         alt=f"{nearest.shape[1]} images from the prior, each above the training image nearest it.",
         caption="Images from the prior, and under each the training image with the nearest pixels.",
     )
