@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from latentops.cli.models import _model_folder
+from latentops.cli.models import model_folder
 
 _METHODS = ("vae", "swap", "delete", "typo")  # scoring.extra.METHODS, which takes seconds to load
 
@@ -73,7 +73,7 @@ def augment(
     from latentops.inference.predictor import Predictor
     from latentops.scoring import extra
 
-    predictor = Predictor.from_folder(_model_folder(model)) if method == "vae" else None
+    predictor = Predictor.from_folder(model_folder(model)) if method == "vae" else None
     if predictor is not None:
         extra.require_texts(predictor)
     recipe = extra.Recipe(method, n, seed, predictor)

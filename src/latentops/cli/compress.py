@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from tqdm import tqdm
 
-from latentops.cli.models import _model_folder
+from latentops.cli.models import model_folder
 from latentops.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from latentops.codec.container import Model
 
 _IMAGES_AT_ONCE = 4096  # of the reader
@@ -44,6 +44,8 @@ def compress(model: str | None, source: Path, target: Path) -> None:
     """
     source, target = _apart(source, target)
     coded_by = _coded_by(model)
+    from tqdm import tqdm
+
     from latentops import artifacts
     from latentops.inference import coding
 
@@ -76,6 +78,9 @@ def decompress(model: str | None, source: Path, target: Path) -> None:
             f"{target} should end in .npy or .npz. Found {target.suffix or 'no ending'!r}."
         )
     coded_by = _coded_by(model)
+    import numpy as np
+    from tqdm import tqdm
+
     from latentops import artifacts
     from latentops.codec import container
 
@@ -106,11 +111,13 @@ def _coded_by(model: str | None) -> "Model":
     from latentops.inference import coding
     from latentops.inference.predictor import Predictor
 
-    predictor = Predictor.from_folder(_model_folder(model))
+    predictor = Predictor.from_folder(model_folder(model))
     return coding.model(predictor.vae, predictor.spec, predictor.settings)
 
 
-def _read_images(path: Path) -> np.ndarray:
+def _read_images(path: Path) -> "np.ndarray":
+    import numpy as np
+
     from latentops.scoring import readers
 
     chunks = list(readers.open_input(path, "image", "").chunks(_IMAGES_AT_ONCE))

@@ -39,7 +39,7 @@ def serve(model: str | None, host: str, port: int) -> None:
     """
     from latentops import service
 
-    folder = _model_folder(model)
+    folder = model_folder(model)
     _check_free(host, port)
     service.serve(folder, host, port)
 
@@ -99,7 +99,7 @@ def predict(
     run.check_paths(source, target)
     from latentops.inference.predictor import Predictor
 
-    predictor = Predictor.from_folder(_model_folder(model))
+    predictor = Predictor.from_folder(model_folder(model))
     done = run.score_file(predictor, source, target, task, text_column, rows_at_once)
     pace = f"{done.rows / max(done.seconds, 1e-9):,.0f} rows per second"
     empty = f", {done.without_text:,} of them without a text" if done.without_text else ""
@@ -150,7 +150,7 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def _model_folder(model: str | None) -> Path:
+def model_folder(model: str | None) -> Path:
     """Of a registered model, checked against what was registered; a folder as it is named."""
     if model is not None and not model.startswith("models:/"):
         return _own_folder(Path(model))
