@@ -445,3 +445,12 @@ def test_a_likelihood_without_a_code_says_its_name() -> None:
 def test_numbers_that_are_not_finite_are_refused() -> None:
     with pytest.raises(NumericalError, match="not finite"):
         container.compress(model_of(2, size=math.inf), noise(2, 2))
+
+
+def test_a_header_that_claims_more_images_than_memory_holds_is_told() -> None:
+    model = model_of(levels=2)
+    data = container.compress(model, noise(3, 2))
+    header = container._Header(*container._HEADER.unpack_from(data))
+    claimed = container._HEADER.pack(*header._replace(images=2**32 - 1, channels=1))
+    with pytest.raises(DataError, match=r"4,294,967,295 images: more than fits"):
+        container.decompress(model, container._sealed(claimed, data[HEADER_BYTES:]))

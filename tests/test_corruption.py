@@ -102,6 +102,10 @@ def test_a_replaced_letter_is_a_neighbour_on_the_keyboard_of_the_same_case() -> 
     assert made == {"qq", *"wa"}
 
 
+def test_a_letter_behind_a_character_of_format_is_one() -> None:
+    assert corrupt("\u06001", "misspell", 1.0, rng()) != "\u06001"
+
+
 def test_letters_with_accents_and_other_scripts_stay_whole() -> None:
     draws = rng()
     for _ in range(200):

@@ -115,8 +115,8 @@ BREAKS = [
     ),
     (
         "metrics/bootstrap.py",
-        "        if self.rows == 1:\n",
-        "        if False:\n",
+        "        if self.rows == 1:\n            return Interval(mean,",
+        "        if False:\n            return Interval(mean,",
         IN_BOOTSTRAP + "test_one_row_says_nothing_of_how_rows_vary",
     ),
     (

@@ -50,7 +50,7 @@ BREAKS = [
         "tests/test_inference.py::test_a_text_without_known_words_costs_its_rate_alone",
     ),
     (
-        "inference/predictor.py",
+        "inference/raw.py",
         "(images * top).round()",
         "(images * top)",
         "tests/test_inference.py::test_images_come_in_many_forms",

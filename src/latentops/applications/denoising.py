@@ -42,8 +42,8 @@ def measure(subject: Subject) -> Measured[Denoising]:
     spec, settings = subject.predictor.spec, subject.predictor.settings
     if spec.kind == "counts" and subject.train.texts is None:
         return Measured(Denoising(reason="The counts came ready: there is no text to damage."), {})
-    bench = Bench.of(subject)
     rows = subject.test.sample(MOST_ROWS[subject.depth], subject.seed)
+    bench = Bench.of(subject, rows)
     pictures = _pictures(bench) if spec.kind == "image" else {}
     result = Denoising(
         rows=len(rows),
@@ -92,8 +92,9 @@ class Bench:
     without_heads: str  # why there are none, or empty
 
     @classmethod
-    def of(cls, subject: Subject) -> Self:
-        splits = Splits(subject.train, subject.valid, subject.test)
+    def of(cls, subject: Subject, rows: Portion) -> Self:
+        """`rows` are those that are to be measured."""
+        splits = Splits(subject.train, subject.valid, rows)
         without_heads = study.no_study(splits, subject.predictor.spec.source)
         vaes = {"vae": subject.vae}
         if subject.denoising is not None:

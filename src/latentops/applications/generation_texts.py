@@ -165,8 +165,10 @@ class _Study:
         return np.stack([self._word_counts(each) for each in y])[place_N]
 
     def _word_counts(self, y: int) -> np.ndarray:
+        """Of all rows where the class has no word."""
         rows = self.subject.train.y == y if y >= 0 else slice(None)
-        return np.asarray(self.counts_MW[rows].sum(axis=0)).ravel()
+        counts_W = np.asarray(self.counts_MW[rows].sum(axis=0)).ravel()
+        return counts_W if y < 0 or counts_W.any() else self._word_counts(-1)
 
     def judged(
         self, source: str, way: Way, counts: Sequence[scipy.sparse.csr_matrix], y_N: np.ndarray
@@ -245,10 +247,7 @@ class _Study:
     def _raised(self, share_W: np.ndarray) -> tuple[str, ...]:
         """The words that add most to the divergence from the unigram: probable, and more so here
         than elsewhere."""
-        unigram_W = np.maximum(self._unigram(np.array([-1]))[0], 0.5)
-        gain_W = share_W * (
-            np.log(np.maximum(share_W, 1e-12)) - np.log(unigram_W / unigram_W.sum())
-        )
+        gain_W = share_W * (np.log(np.maximum(share_W, 1e-12)) - np.log(self._unigram_W))
         return tuple(self.words_W[np.argsort(-gain_W, kind="stable")[:_WORDS]].tolist())
 
     @cached_property

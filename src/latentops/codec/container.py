@@ -92,7 +92,12 @@ def decompress(model: Model, data: bytes, progress: Progress = lambda done: None
     """The uint8 [N, C, H, W] that were compressed. Raises DataError for any other file."""
     header, words = _opened(data)
     _check_model(header, model)
-    level_NCHW = model.coder().levels(words, header.images, progress)
+    try:
+        level_NCHW = model.coder().levels(words, header.images, progress)
+    except MemoryError as error:
+        raise DataError(
+            f"The file says that it holds {header.images:,} images: more than fits in memory."
+        ) from error
     pixels = level_NCHW * np.uint8(header.white) if model.levels == 2 else level_NCHW
     if _pixel_digest(pixels) != header.pixels:
         raise DataError(

@@ -75,7 +75,7 @@ def _turned(gaps_and_words: list[str], places: np.ndarray) -> str:
 def _misspelt(word: str, rng: np.random.Generator) -> str:
     """Never `word` itself, and never without a letter: what cannot be done doubles a letter."""
     characters = _CHARACTER.findall(word)
-    letters = [at for at, each in enumerate(characters) if each[0].isalnum()]
+    letters = [at for at, each in enumerate(characters) if any(map(str.isalnum, each))]
     at = letters[rng.integers(len(letters))]
     before, letter, behind = characters[:at], characters[at], characters[at + 1 :]
     made = [letter, letter]
