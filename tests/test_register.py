@@ -126,7 +126,8 @@ for task in ("classify", "encode", "reconstruct", "generate", "score"):
 shapes["default"] = [texts.predict(["turn on"]).columns.tolist()]
 pixels = numpy.arange(12, dtype=numpy.uint8).reshape(2, 1, 3, 2)
 packed = images.predict(pixels, params={"task": "compress"})
-shapes["compress"] = [(images.predict(packed, params={"task": "decompress"}) == pixels).all().item()]
+back = images.predict(packed, params={"task": "decompress"})
+shapes["compress"] = [(back == pixels).all().item()]
 steps = {"task": "interpolate", "n": 3}
 shapes["interpolate"] = [
     texts.predict(["turn on", "play"], params=steps).shape,

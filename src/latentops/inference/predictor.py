@@ -253,7 +253,7 @@ class Predictor:
         return container.decompress(coded_by, coding.file_bytes(raw))
 
     def _decoded(self, z_NZ: Tensor, show: Callable[[Likelihood], Result]) -> Result:
-        return _joined([show(self.vae.decode(z_BZ)) for z_BZ in z_NZ.split(_BATCH)])
+        return _joined([show(self.vae.decode(z_BZ)) for z_BZ in torch.split(z_NZ, _BATCH)])
 
     @torch.inference_mode()
     def score(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
