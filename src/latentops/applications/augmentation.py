@@ -28,7 +28,6 @@ from latentops.verdict.results import Claim
 from latentops.verdict.selection import SEED
 from latentops.verdict.settings import DEFAULTS
 from latentops.verdict.strangers import Splits
-from latentops.verdict.threads import one_thread
 
 PER_CLASS = (5, 10)
 SAMPLES = {"quick": 2, "full": 5}
@@ -60,19 +59,18 @@ def measure(subject: Subject) -> Measured[Augmentation]:
     splits = Splits(subject.train, subject.valid, subject.test)
     if reason := study.no_study(splits, subject.predictor.spec.source):
         return Measured(Augmentation(reason=reason), {})
-    with one_thread():
-        experiment = _Experiment(subject)
-        found = tuple(
-            experiment.budget(features, size)
-            for features in _feature_sets(subject)
-            for size in PER_CLASS
-        )
-        result = Augmentation(
-            samples=SAMPLES[subject.depth],
-            test_rows=len(experiment.test.y),
-            budgets=found,
-        )
-        return _with_examples(subject, result)
+    experiment = _Experiment(subject)
+    found = tuple(
+        experiment.budget(features, size)
+        for features in _feature_sets(subject)
+        for size in PER_CLASS
+    )
+    result = Augmentation(
+        samples=SAMPLES[subject.depth],
+        test_rows=len(experiment.test.y),
+        budgets=found,
+    )
+    return _with_examples(subject, result)
 
 
 def _feature_sets(subject: Subject) -> tuple[str, ...]:

@@ -3,11 +3,9 @@
 from latentops.applications import generation_images, generation_texts
 from latentops.applications.results import Generation
 from latentops.applications.subject import Measured, Subject
-from latentops.verdict.threads import one_thread
 
 
 def measure(subject: Subject) -> Measured[Generation]:
-    with one_thread():
-        if subject.predictor.spec.kind == "counts":
-            return Measured(generation_texts.measure(subject), {})
-        return generation_images.measure(subject)
+    if subject.predictor.spec.kind == "counts":
+        return Measured(generation_texts.measure(subject), {})
+    return generation_images.measure(subject)
