@@ -93,8 +93,10 @@ def test_bytes_are_those_of_the_file_and_the_encoder(tmp_path: Path) -> None:
     for found, more in ((plain, 0), (joined, encoder)):
         found.save(tmp_path)
         tensors = artifacts.read_tensors(tmp_path / "head.safetensors")
+        read = {name: each for name, each in tensors.items() if not name.startswith("class_")}
+        assert len(tensors) - len(read) == 2  # moments of the classes, which no label needs
         assert found.head.chosen is not None
-        assert found.head.chosen.bytes == sum(each.nbytes for each in tensors.values()) + more
+        assert found.head.chosen.bytes == sum(each.nbytes for each in read.values()) + more
 
 
 def test_the_same_data_gives_the_same_classifier(
@@ -252,7 +254,15 @@ TRAIN = TrainSettings(epochs=2, batch_size=32, device="cpu", seed=4)
 OBJECTIVE = objectives.Settings()
 
 
-def write_project(sample: Sample, depth: str = "full", **head_settings: Any) -> None:
+NOTHING_MORE = {"denoising": False, "betas": []}
+
+
+def write_project(
+    sample: Sample,
+    depth: str = "full",
+    applications: dict[str, Any] = NOTHING_MORE,
+    **head_settings: Any,
+) -> None:
     """As prepare and train leave it, in the working directory."""
     subject = sample.subject
     artifacts.write_json(subject.spec, artifacts.SPEC)
@@ -263,7 +273,11 @@ def write_project(sample: Sample, depth: str = "full", **head_settings: Any) -> 
     artifacts.write_json(dumped, artifacts.MODEL_SETTINGS)
     for split, rows in (("train", sample.train), ("valid", sample.valid)):
         write_split(split, rows)
-    params = {"head": head_settings, "evaluate": {"depth": depth, "seed": 0}}
+    params = {
+        "head": head_settings,
+        "evaluate": {"depth": depth, "seed": 0},
+        "applications": applications,
+    }
     Path("params.yaml").write_text(yaml.safe_dump(params))
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"repeat": {"deps": []}}}))
 
@@ -328,6 +342,26 @@ def test_quick_repeats_once_with_the_next_seed(project: Path) -> None:
     assert weights.keys() == truth.keys()
     assert all(np.array_equal(weights[name], truth[name]) for name in truth)
     assert not repeat.CHECKPOINTS.exists()
+
+
+def test_the_twin_has_the_seed_and_every_beta_five(project: Path) -> None:
+    sample = texts()
+    write_project(sample, "quick", {"denoising": True, "betas": [0.5, 1.0]})
+    repeat.main()
+    found = artifacts.read_schema(Repeats, artifacts.REPEATS_LIST)
+    assert found.denoising is not None
+    assert found.denoising.seed == 4
+    assert [each.beta for each in found.by_beta] == [0.5, 1.0]
+    seeds = [[each.seed for each in of.repeats] for of in found.by_beta]
+    assert seeds == [[4, 5, 6, 7, 8]] * 2
+    half, one = (
+        artifacts.read_tensors(artifacts.REPEATS / of.repeats[1].file) for of in found.by_beta
+    )
+    twin = artifacts.read_tensors(artifacts.REPEATS / found.denoising.file)
+    truth, untouched = trained_directly(sample, seed=5), trained_directly(sample, seed=4)
+    assert all(np.array_equal(one[name], truth[name]) for name in truth)
+    assert any(not np.array_equal(half[name], truth[name]) for name in truth)
+    assert any(not np.array_equal(twin[name], untouched[name]) for name in truth)
 
 
 def test_full_repeats_twice_and_holds_classes_out(project: Path) -> None:

@@ -15,6 +15,13 @@ class Trainings(Section):
         (), description="of the trainings, each with 5 seeds, whose dimensions are compared"
     )
 
+    @pydantic.field_validator("betas")
+    @classmethod
+    def _each_once(cls, betas: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(betas)) < len(betas):
+            raise ValueError("each beta should stand there once")
+        return betas
+
 
 class Settings(Trainings):
     """Which applications are measured."""

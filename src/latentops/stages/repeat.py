@@ -144,7 +144,7 @@ def _of_beta(training: Training, beta: float) -> OfBeta:
     objective = training.settings.objective.model_copy(update={"beta": beta})
 
     def repeat(seed: int) -> Repeat:
-        path = artifacts.REPEATS / f"beta-{beta:g}-seed-{seed}.safetensors"
+        path = artifacts.REPEATS / f"beta-{beta}-seed-{seed}.safetensors"
         fitted = training.fit(path.stem, seed, objective=objective)
         artifacts.write_tensors(fitted.weights, path)
         return Repeat(seed=seed, file=path.name, train_seconds=fitted.seconds)
