@@ -478,6 +478,15 @@ def test_an_unusable_file_leaves_no_output(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
+def test_a_column_is_not_text_and_label_at_once(tmp_path: Path) -> None:
+    pd.DataFrame({"text": ["turn on the light"]}).to_csv(tmp_path / "in.csv", index=False)
+    with pytest.raises(SettingsError, match="holds the texts"):
+        extra.augment_file(
+            extra.Recipe("typo", 1, 0), tmp_path / "in.csv", tmp_path / "out.csv", label="text"
+        )
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_model_of_images_is_sent_to_its_task(texts: Predictor, images: Predictor) -> None:
     extra.require_texts(texts)
     with pytest.raises(SettingsError, match="task augment"):

@@ -23,6 +23,7 @@ from latentops.codec.bits_back import Coder
 from latentops.codec.container import HEADER_BYTES, Model
 from latentops.elbo import Posterior
 from latentops.errors import DataError, NumericalError
+from latentops.inference import coding
 from latentops.likelihoods import (
     Bernoulli,
     DiscretizedLogistic,
@@ -454,3 +455,14 @@ def test_a_header_that_claims_more_images_than_memory_holds_is_told() -> None:
     claimed = container._HEADER.pack(*header._replace(images=2**32 - 1, channels=1))
     with pytest.raises(DataError, match=r"4,294,967,295 images: more than fits"):
         container.decompress(model, container._sealed(claimed, data[HEADER_BYTES:]))
+
+
+def test_a_file_stays_readable_where_a_setting_is_new_or_of_training_alone() -> None:
+    spec = spec_of(2)
+    vae = vae_of(spec)
+    plain = mlp.Settings(latent=3)
+    same = coding.identity(vae, spec, plain)
+    assert coding.identity(vae, spec, plain.model_copy(update={"pixel_noise": 0.1})) == same
+    assert coding.identity(vae, spec, plain.model_copy(update={"activation": "tanh"})) != same
+    with_more = type("Later", (mlp.Settings,), {"__annotations__": {"new": int}, "new": 7})
+    assert coding.identity(vae, spec, with_more(latent=3)) == same

@@ -156,7 +156,7 @@ def many(count: int, absent: tuple[str, ...] = ()) -> Classifier:
 @pytest.mark.parametrize(
     ("found", "label", "said"),
     [
-        (head(COUNTS), "music", "`dvc repro head`"),
+        (head(COUNTS), "music", "Register it again: `dvc repro`"),
         ("the training rows have no labels.", "music", "cannot generate by class: the training"),
         (replace(head(COUNTS), codes=CODES), "musik", "no class 'musik'. Did you mean 'music'?"),
         (replace(head(COUNTS), codes=CODES), "musik", "There are 'light', 'music'."),
@@ -480,6 +480,20 @@ def emptied(rows: Portion) -> object:
     target = rows.examples.target
     none = target.at(torch.zeros_like(target.indptr), torch.zeros(0, dtype=torch.int64))
     return replace(rows.examples, target=none)
+
+
+def test_images_whose_drawn_validation_rows_have_no_label_are_shown() -> None:
+    subject = subject_of(images())
+    y = np.full(len(subject.valid), -1)
+    y[5] = 1
+    few = replace(
+        subject,
+        valid=replace(subject.valid, y=y),
+        test=subject.test.subset(np.arange(0, len(subject.test), 10)),
+    )
+    found = generation.measure(few)
+    assert found.result.gain is None
+    assert shown(found)
 
 
 def test_a_single_image_is_too_few() -> None:

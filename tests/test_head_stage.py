@@ -254,7 +254,7 @@ TRAIN = TrainSettings(epochs=2, batch_size=32, device="cpu", seed=4)
 OBJECTIVE = objectives.Settings()
 
 
-NOTHING_MORE = {"denoising": False, "betas": []}
+NOTHING_MORE = {"denoising": False, "meaning": False, "betas": [2.0]}
 
 
 def write_project(
@@ -336,6 +336,7 @@ def test_quick_repeats_once_with_the_next_seed(project: Path) -> None:
     found = artifacts.read_schema(Repeats, artifacts.REPEATS_LIST)
     assert [each.seed for each in found.seeds] == [5]
     assert found.held_out is None
+    assert (found.denoising, found.by_beta) == (None, ())
     assert found.seeds[0].train_seconds > 0
     weights = artifacts.read_tensors(artifacts.REPEATS / found.seeds[0].file)
     truth = trained_directly(sample, seed=5)
@@ -346,7 +347,7 @@ def test_quick_repeats_once_with_the_next_seed(project: Path) -> None:
 
 def test_the_twin_has_the_seed_and_every_beta_five(project: Path) -> None:
     sample = texts()
-    write_project(sample, "quick", {"denoising": True, "betas": [0.5, 1.0]})
+    write_project(sample, "quick", {"denoising": True, "meaning": True, "betas": [0.5, 1.0]})
     repeat.main()
     found = artifacts.read_schema(Repeats, artifacts.REPEATS_LIST)
     assert found.denoising is not None

@@ -108,7 +108,7 @@ def test_the_requirements_are_what_inference_imports() -> None:
 
 NO_CODES = (
     "This model cannot generate by class: its classifier was made before models kept where the "
-    "classes lie. Make it again: `dvc repro head`."
+    "classes lie. Register it again: `dvc repro`."
 )
 LOAD = """
 import json, sys

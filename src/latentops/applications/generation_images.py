@@ -129,7 +129,7 @@ class _Study:
 
     def asked(self, rows: int) -> np.ndarray:
         """Classes of real validation rows, as many as images are made; none without classes."""
-        y_N = self.coder.learned(self.subject.valid.y)
+        y_N = self.coder.learned(self.real.y)
         known_N = y_N[y_N >= 0]
         if not len(known_N):
             return known_N

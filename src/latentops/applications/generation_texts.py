@@ -247,7 +247,7 @@ class _Study:
     def _raised(self, share_W: np.ndarray) -> tuple[str, ...]:
         """The words that add most to the divergence from the unigram: probable, and more so here
         than elsewhere."""
-        gain_W = share_W * (np.log(np.maximum(share_W, 1e-12)) - np.log(self._unigram_W))
+        gain_W = share_W * (np.log(np.maximum(share_W, _LEAST)) - np.log(self._unigram_W))
         return tuple(self.words_W[np.argsort(-gain_W, kind="stable")[:_WORDS]].tolist())
 
     @cached_property

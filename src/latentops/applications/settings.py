@@ -11,6 +11,7 @@ class Trainings(Section):
     model_config = pydantic.ConfigDict(extra="ignore")
 
     denoising: bool = pydantic.Field(True, description="inputs that were damaged, and their repair")
+    meaning: bool = pydantic.Field(True, description="what the latent dimensions stand for")
     betas: tuple[pydantic.PositiveFloat, ...] = pydantic.Field(
         (), description="of the trainings, each with 5 seeds, whose dimensions are compared"
     )
@@ -31,4 +32,3 @@ class Settings(Trainings):
     generation: bool = pydantic.Field(True, description="new examples")
     augmentation: bool = pydantic.Field(True, description="more rows for a classifier")
     compression: bool = pydantic.Field(True, description="lossless of images, lossy of all")
-    meaning: bool = pydantic.Field(True, description="what the latent dimensions stand for")

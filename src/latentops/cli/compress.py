@@ -94,7 +94,10 @@ def decompress(model: str | None, source: Path, target: Path) -> None:
             np.savez(file, x=images)
         else:
             np.save(file, images)
-    click.echo(f"{target}: {len(images):,} images, as they were compressed, {seconds:.1f} s")
+    click.echo(
+        f"{target}: {len(images):,} images, the very levels that were compressed, as uint8 "
+        f"{list(images.shape)}, {seconds:.1f} s"
+    )
 
 
 def _apart(source: Path, target: Path) -> tuple[Path, Path]:

@@ -16,6 +16,8 @@ from latentops.model import VAE
 
 _ROUNDED = 1e-3  # of a level: what float32 shares are off by
 
+_TRAINING_ALONE = {"pixel_noise", "pixel_blank"}
+
 
 def model(vae: VAE, spec: Spec, settings: build.Model) -> container.Model:
     """What codes, with its identity. Raises DataError for a model of texts."""
@@ -28,10 +30,15 @@ def model(vae: VAE, spec: Spec, settings: build.Model) -> container.Model:
 
 
 def identity(vae: VAE, spec: Spec, settings: build.Model) -> str:
-    """The sha256 of all that decides what the networks compute, and how pixels are read."""
+    """The sha256 of all that decides what the networks compute, and how pixels are read.
+
+    A setting at its default is left out, so that one which a later version adds makes no file
+    unreadable; so is what is done to pixels in training alone.
+    """
+    told = settings.model_dump(mode="json", exclude_defaults=True, exclude=_TRAINING_ALONE)
     parts = {
         "weights": artifacts.tensors_sha256(build.weights(vae)),
-        "settings": settings.model_dump(mode="json"),
+        "settings": told,
         "spec": spec.model_dump(mode="json", include={"shape", "levels", "binarization"}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

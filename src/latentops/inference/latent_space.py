@@ -63,7 +63,7 @@ def codes_of(head: Classifier | str) -> ClassCodes:
     if head.codes is None:
         raise DataError(
             "This model cannot generate by class: its classifier was made before models kept where "
-            "the classes lie. Make it again: `dvc repro head`."
+            "the classes lie. Register it again: `dvc repro`."
         )
     return head.codes
 

@@ -92,13 +92,20 @@ def _labels(budget: AugmentedBudget) -> str:
 
 
 def _how(found: Augmentation) -> str:
+    chosen = (
+        "How many rows are made of each (1, 2 or 4) and whether they weigh 1 or 0.25 is chosen on "
+        "validation with the first sample, and so is the VAE's best way, which the sentences name."
+    )
+    if _ours(found.budgets[0]).valid_accuracy is None:
+        chosen = (
+            "Validation has no label to choose by: one row is made of each, of weight 1, and the "
+            "sentences name the VAE's first way."
+        )
     return (
         f"Accuracy on {found.test_rows:,} test rows, over {found.samples} samples of labels, with "
         "the VAE that is shipped, which learned from all training rows without their labels. Kind, "
         "strength and join of the classifier are chosen inside the labels alone and hold for every "
-        "method. How many rows are made of each (1, 2 or 4) and whether they weigh 1 or 0.25 is "
-        "chosen on validation with the first sample, and so is the VAE's best way, which the "
-        "sentences name. Brackets hold 95 % intervals over test rows and samples of labels; "
+        f"method. {chosen} Brackets hold 95 % intervals over test rows and samples of labels; "
         "differences are paired."
     )
 

@@ -86,6 +86,8 @@ def augment_file(
     source_row counted from 0, method and seed. Raises DataError and SettingsError.
     """
     given = readers.open_input(source, "counts", text_column)
+    if label == text_column:
+        raise SettingsError(f"Column {label!r} holds the texts: name another one for the labels.")
     columns = _Columns(text_column, _label_column(given.schema, label, source))
     schema = _schema(given.schema, columns, source)
     writers.check_columns(target, schema)

@@ -106,7 +106,8 @@ def main() -> None:
     seeds = [_repeat(training, first, offset) for offset in range(1, count + 1)]
     held_out = _hold_out(training, depth.seed) if depth.depth == "full" else None
     denoising = _twin(training, first) if settings.applications.denoising else None
-    by_beta = tuple(_of_beta(training, beta) for beta in settings.applications.betas)
+    betas = settings.applications.betas if settings.applications.meaning else ()
+    by_beta = tuple(_of_beta(training, beta) for beta in betas)
     repeats = Repeats(seeds=tuple(seeds), held_out=held_out, denoising=denoising, by_beta=by_beta)
     artifacts.write_json(repeats, artifacts.REPEATS_LIST)
     shutil.rmtree(CHECKPOINTS, ignore_errors=True)
