@@ -39,7 +39,7 @@ BREAKS = [
     ),
     (
         "inference/coding.py",
-        '        "settings": settings.model_dump(mode="json"),\n',
+        '        "settings": told,\n',
         "",
         "tests/test_compression.py::test_only_the_same_weights_and_settings_read_a_file",
     ),
