@@ -56,6 +56,7 @@ def copy_project(folder: Path) -> Path:
     params = yaml.safe_load((ROOT / "recipes/digits.yaml").read_text())
     params["train"] |= {"epochs": 2, "device": "cpu"}
     params["evaluate"] |= {"importance_samples": 5, "depth": "quick"}
+    params["applications"] |= dict.fromkeys(("augmentation", "denoising", "meaning"), False)
     params["tune"] |= {"trials": 2, "epochs": 1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return folder
@@ -213,6 +214,7 @@ def test_the_study_runs_on_its_own_and_its_choice_is_applied(project: Path) -> N
 
 
 def test_a_typo_does_not_cost_the_last_study(project: Path) -> None:
+    succeed(project, "dvc", "repro", "tune/dvc.yaml")
     params = project / "params.yaml"
     before, best = params.read_text(), (project / "tune/best.json").read_bytes()
     try:
