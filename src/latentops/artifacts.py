@@ -265,7 +265,7 @@ def whole_file(path: Path) -> Iterator[Path]:
                 f"No space is left to write {path}. The file was left as it was: free some space "
                 "and run the command again."
             ) from error
-        if error.errno in _UNWRITABLE:
+        if error.errno in _UNWRITABLE or not path.parent.is_dir():
             raise ArtifactError(f"{path} cannot be written: {error.strerror}.") from error
         raise
     finally:

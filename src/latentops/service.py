@@ -1,5 +1,6 @@
 """An HTTP service over a model folder. It knows nothing of MLflow or training."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -103,25 +104,9 @@ def create_app(folder: Path) -> FastAPI:
     def model() -> About:
         return _about(predictor)
 
-    @app.post("/v1/classify")
-    def classify(body: Examples) -> Answer:
-        return _answer(predictor.classify(body.inputs, body.seed))
-
-    @app.post("/v1/encode")
-    def encode(body: Examples) -> Answer:
-        return _answer(predictor.encode(body.inputs, body.seed))
-
-    @app.post("/v1/reconstruct")
-    def reconstruct(body: Examples) -> Answer:
-        return _answer(predictor.reconstruct(body.inputs, body.seed))
-
-    @app.post("/v1/denoise")
-    def denoise(body: Examples) -> Answer:
-        return _answer(predictor.denoise(body.inputs, body.seed))
-
-    @app.post("/v1/score")
-    def score(body: Examples) -> Answer:
-        return _answer(predictor.score(body.inputs, body.seed))
+    for task in ("classify", "encode", "reconstruct", "denoise", "score"):
+        route = _route(predictor, task)
+        app.add_api_route(f"/v1/{task}", route, methods=["POST"], name=task)
 
     @app.post("/v1/augment")
     def augment(body: Around) -> Answer:
@@ -141,6 +126,15 @@ def create_app(folder: Path) -> FastAPI:
 def serve(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Answer until interrupted; other machines reach it only at another `host`."""
     uvicorn.run(create_app(folder), host=host, port=port)
+
+
+def _route(predictor: Predictor, task: str) -> Callable[[Examples], Answer]:
+    """Of a task that asks for examples and a seed alone."""
+
+    def answer(body: Examples) -> Answer:
+        return _answer(predictor.predict(body.inputs, task, seed=body.seed))
+
+    return answer
 
 
 def _about(predictor: Predictor) -> About:

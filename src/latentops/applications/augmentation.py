@@ -169,9 +169,7 @@ class _Experiment:
         if ours in (NONE, theirs):
             return None
         found = self._bootstrap.paired_difference(correct[ours], correct[theirs])
-        return Claim(
-            ours=ours, theirs=theirs, difference=found.mean, low=found.low, high=found.high
-        )
+        return Claim.of(ours, theirs, found)
 
 
 def _accuracy(amount: Amount) -> float:

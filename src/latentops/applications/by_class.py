@@ -86,13 +86,7 @@ def gain(ours: Judged, theirs: Judged, seed: int) -> Claim:
     """In agreement with the class, where row n of both was asked for the same."""
     bootstrap = Bootstrap(ours.correct_SVN.shape[2], seed)
     found = bootstrap.paired_difference(ours.correct_SVN, theirs.correct_SVN)
-    return Claim(
-        ours=ours.made.source,
-        theirs=theirs.made.source,
-        difference=found.mean,
-        low=found.low,
-        high=found.high,
-    )
+    return Claim.of(ours.made.source, theirs.made.source, found)
 
 
 def spread(values: np.ndarray, most: int) -> np.ndarray:

@@ -194,19 +194,14 @@ def _decoded(make_codes: Codes) -> Method:
     def make(reader: Reader, given: Given, n: int) -> Blocks:
         draws_M = _draws(reader, given, n)
         z_MZ = torch.from_numpy(make_codes(given, n, draws_M))
-        blocks = torch.split(z_MZ, portion.ROWS_AT_ONCE)
-        parts = [reader.predictor.vae.decode(z_BZ) for z_BZ in blocks]
-        examples = given.rows.examples
+        starts = range(0, len(draws_M), portion.ROWS_AT_ONCE)
+        some = [slice(start, start + portion.ROWS_AT_ONCE) for start in starts]
+        decode, examples = reader.predictor.vae.decode, given.rows.examples
         if not isinstance(examples, Bags):
-            return reader.of_images(np.concatenate([part.mean.numpy() for part in parts]))
+            return reader.of_images(np.concatenate([decode(z_MZ[at]).mean.numpy() for at in some]))
         lengths_N = examples.target.sums(examples.target.values.long()).clamp(min=1).numpy()
         lengths_M = lengths_N[_sources(given, n)]
-        starts = range(0, len(draws_M), portion.ROWS_AT_ONCE)
-        each = (slice(start, start + portion.ROWS_AT_ONCE) for start in starts)
-        drawn = [
-            augmenting.words(part, lengths_M[at], draws_M[at])
-            for part, at in zip(parts, each, strict=True)
-        ]
+        drawn = (augmenting.words(decode(z_MZ[at]), lengths_M[at], draws_M[at]) for at in some)
         return reader.of_words([document for block in drawn for document in block])
 
     return make

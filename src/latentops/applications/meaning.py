@@ -43,11 +43,10 @@ def measure(subject: Subject) -> Measured[Meaning]:
         return Measured(Meaning(reason=known), {})
     comparison = _Comparison(subject, known, train, test)
     own = codes.of_vae(subject.vae, train, test)
-    described = list(_factors(known, own))
-    shown, images = _shown(subject, known, described)
+    shown, images = _shown(subject, known)
     result = Meaning(
         by_label=known.names == (factors.LABEL,),
-        factors=tuple(described),
+        factors=tuple(_factors(known, own)),
         codes=tuple(comparison.scored(own)),
         directions=tuple(shown),
         dead=int((~own.alive_Z).sum()),
@@ -60,7 +59,7 @@ def measure(subject: Subject) -> Measured[Meaning]:
 def _factors(known: Factors, own: Codes) -> Iterator[Factor]:
     rows = Rows(own.test_NZ, known.each_NF[-1])
     entropy_F = disentanglement.entropies_nats(rows)
-    share_FZ = disentanglement.mutual_information_nats(rows) / entropy_F[:, None]
+    share_FZ = _shares(rows)
     for at, name in enumerate(known.names):
         yield Factor(
             name=name,
@@ -71,13 +70,21 @@ def _factors(known: Factors, own: Codes) -> Iterator[Factor]:
         )
 
 
-def _shown(
-    subject: Subject, known: Factors, described: Sequence[Factor]
-) -> tuple[list[Direction], Arrays]:
-    """The most telling dimensions, in words, or as images of which each row is one of them."""
+def _shares(rows: Rows) -> np.ndarray:
+    """What each dimension tells of each factor, as a share of its entropy, [F, Z]; 0 of none."""
+    entropy_F = disentanglement.entropies_nats(rows)
+    known_F = np.where(entropy_F > 0, entropy_F, 1.0)
+    return np.asarray(disentanglement.mutual_information_nats(rows) / known_F[:, None])
+
+
+def _shown(subject: Subject, known: Factors) -> tuple[list[Direction], Arrays]:
+    """The most telling dimensions, in words, or as images of which each row is one of them.
+
+    Validation says which they are, and its rows are shown.
+    """
     vae, predictor = subject.vae, subject.predictor
-    pairs = directions.telling(np.array([factor.information for factor in described]))
     mean_NZ = portion.encode(vae, subject.valid.examples).mean.numpy()
+    pairs = directions.telling(_shares(Rows(mean_NZ, known.each_NF[1])))
     found = directions.described(pairs, subject.valid, mean_NZ, known.each_NF[1], known)
     if predictor.spec.kind == "counts":
         return directions.worded(found, vae, predictor.vocabulary), {}

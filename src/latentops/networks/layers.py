@@ -1,5 +1,6 @@
 """What the networks of every modality share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -39,7 +40,7 @@ class Common(Section):
     )
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """Examples to a posterior: `enter`, the layers of `body`, then the two heads.
 
     A network of one modality says what `enter` does and fills `body`.
@@ -52,9 +53,9 @@ class Encoder(nn.Module):
         if settings.mean_scale is not None:
             self.mean = ScaledMean(settings.latent, settings.mean_scale)
 
+    @abstractmethod
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """What the first layer of `body` reads, [B, D]; the generator serves dropout."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Posterior:
         return self._posterior(self._through(self.enter(x, generator))[0])

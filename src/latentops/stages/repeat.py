@@ -8,9 +8,9 @@ on from its last whole epoch.
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -63,20 +63,22 @@ class Training:
     arrays: dict[Split, Arrays]
     digests: tuple[str, ...]
 
-    def fit(
-        self,
-        name: str,
-        seed: int,
-        without: Sequence[int] = (),
-        objective: objectives.Settings | None = None,
-        model: build.Model | None = None,
-    ) -> Fitted:
-        """With another seed, objective or model, or without some classes, by their index."""
+    def changed(self, **sections: build.Model | objectives.Settings) -> Self:
+        """With other sections of the settings."""
+        return replace(self, settings=self.settings.model_copy(update=sections))
+
+    def repeat(self, path: Path, seed: int) -> Repeat:
+        """Trained with another seed and written."""
+        fitted = self.fit(path.stem, seed)
+        artifacts.write_tensors(fitted.weights, path)
+        return Repeat(seed=seed, file=path.name, train_seconds=fitted.seconds)
+
+    def fit(self, name: str, seed: int, without: Sequence[int] = ()) -> Fitted:
+        """With another seed, or without the rows of the classes whose indices are given."""
         print(f"{name}:", file=sys.stderr)
-        model = model or self.settings.model
-        train_settings = self.settings.train.model_copy(update={"seed": seed})
-        sections = objective or self.settings.objective, train_settings
-        train, valid = (self._examples(self.arrays[split], model, without) for split in _SPLITS)
+        model = self.settings.model
+        sections = self.settings.objective, self.settings.train.model_copy(update={"seed": seed})
+        train, valid = (self._examples(self.arrays[split], without) for split in _SPLITS)
         unigram = build.unigram(train)
         vae = build.model(self.spec, self.vocabulary, model, seed, unigram)
         identity = (*self.digests, *map(str, without))
@@ -85,9 +87,9 @@ class Training:
         fit = loop.fit(vae, train, valid, *sections, checkpoint=kept, progress=True)
         return Fitted(build.weights(vae), fit.seconds)
 
-    def _examples(self, arrays: Arrays, model: build.Model, without: Sequence[int]) -> Examples:
+    def _examples(self, arrays: Arrays, without: Sequence[int]) -> Examples:
         rows = np.flatnonzero(learned_from(arrays, without))
-        examples = build.examples(self.spec, self.vocabulary, arrays, model)
+        examples = build.examples(self.spec, self.vocabulary, arrays, self.settings.model)
         return examples.subset(torch.from_numpy(rows))
 
 
@@ -103,12 +105,15 @@ def main() -> None:
     training = _read()
     first = training.settings.train.seed
     count = REPEATS[depth.depth]
-    seeds = [_repeat(training, first, offset) for offset in range(1, count + 1)]
+    seeds = tuple(
+        training.repeat(artifacts.repeat_path(offset), first + offset)
+        for offset in range(1, count + 1)
+    )
     held_out = _hold_out(training, depth.seed) if depth.depth == "full" else None
     denoising = _twin(training, first) if settings.applications.denoising else None
     betas = settings.applications.betas if settings.applications.meaning else ()
-    by_beta = tuple(_of_beta(training, beta) for beta in betas)
-    repeats = Repeats(seeds=tuple(seeds), held_out=held_out, denoising=denoising, by_beta=by_beta)
+    by_beta = tuple(_of_beta(training, beta, first) for beta in betas)
+    repeats = Repeats(seeds=seeds, held_out=held_out, denoising=denoising, by_beta=by_beta)
     artifacts.write_json(repeats, artifacts.REPEATS_LIST)
     shutil.rmtree(CHECKPOINTS, ignore_errors=True)
 
@@ -125,33 +130,20 @@ def _read() -> Training:
     )
 
 
-def _repeat(training: Training, first: int, offset: int) -> Repeat:
-    path = artifacts.repeat_path(offset)
-    fitted = training.fit(path.stem, first + offset)
-    artifacts.write_tensors(fitted.weights, path)
-    return Repeat(seed=first + offset, file=path.name, train_seconds=fitted.seconds)
-
-
 def _twin(training: Training, seed: int) -> Repeat:
     """With damaged inputs, or without: see `applications.twin`."""
-    path = artifacts.REPEATS / "denoising.safetensors"
-    fitted = training.fit(path.stem, seed, model=twin.of(training.settings.model, training.spec))
-    artifacts.write_tensors(fitted.weights, path)
-    return Repeat(seed=seed, file=path.name, train_seconds=fitted.seconds)
+    other = training.changed(model=twin.of(training.settings.model, training.spec))
+    return other.repeat(artifacts.REPEATS / "denoising.safetensors", seed)
 
 
-def _of_beta(training: Training, beta: float) -> OfBeta:
-    first = training.settings.train.seed
+def _of_beta(training: Training, beta: float, first: int) -> OfBeta:
     objective = training.settings.objective.model_copy(update={"beta": beta})
-
-    def repeat(seed: int) -> Repeat:
-        path = artifacts.REPEATS / f"beta-{beta}-seed-{seed}.safetensors"
-        fitted = training.fit(path.stem, seed, objective=objective)
-        artifacts.write_tensors(fitted.weights, path)
-        return Repeat(seed=seed, file=path.name, train_seconds=fitted.seconds)
-
-    seeds = range(first, first + SEEDS_OF_A_BETA)
-    return OfBeta(beta=beta, repeats=tuple(map(repeat, seeds)))
+    other = training.changed(objective=objective)
+    repeats = tuple(
+        other.repeat(artifacts.REPEATS / f"beta-{beta}-seed-{seed}.safetensors", seed)
+        for seed in range(first, first + SEEDS_OF_A_BETA)
+    )
+    return OfBeta(beta=beta, repeats=repeats)
 
 
 def _hold_out(training: Training, seed: int) -> HeldOut | None:

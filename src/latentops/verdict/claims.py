@@ -77,8 +77,7 @@ def claims(outcomes: Sequence[Outcome], y_N: np.ndarray, bootstrap: Bootstrap) -
 
 
 def _claim(ours: str, theirs: str, correct: dict[str, np.ndarray], bootstrap: Bootstrap) -> Claim:
-    difference, low, high = bootstrap.paired_difference(correct[ours], correct[theirs])
-    return Claim(ours=ours, theirs=theirs, difference=difference, low=low, high=high)
+    return Claim.of(ours, theirs, bootstrap.paired_difference(correct[ours], correct[theirs]))
 
 
 def _ours(outcomes: Sequence[Outcome]) -> str:

@@ -4,7 +4,7 @@ Accuracies, recalls and AUROC are shares of one; `low` and `high` are the ends o
 intervals. Features are named as in `verdict.features`.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 from latentops.artifacts import Schema
 
@@ -33,6 +33,12 @@ class Claim(Schema):
     difference: float
     low: float
     high: float
+
+    @classmethod
+    def of(cls, ours: str, theirs: str, found: tuple[float, float, float]) -> Self:
+        """`found` is the difference and the ends of its interval."""
+        difference, low, high = found
+        return cls(ours=ours, theirs=theirs, difference=difference, low=low, high=high)
 
 
 class Budget(Schema):
