@@ -61,6 +61,21 @@ class Settings(Section):
         "none", description="left out of the target, as are pairs of two of them"
     )
 
+    tokens: Literal["none", "spaces", "words", "bpe"] = pydantic.Field(
+        "none",
+        description="texts as sequences too: of what stands between spaces, of lower-cased words "
+        "and marks, or of byte pairs",
+    )
+    tokens_size: int = pydantic.Field(
+        10_000, ge=1, description="most words, or byte pairs and bytes, beside 4 special tokens"
+    )
+    tokens_min_count: int = pydantic.Field(
+        2, ge=1, description="times that a word, or a pair, must stand in the training texts"
+    )
+    tokens_longest: int = pydantic.Field(
+        100, ge=1, description="tokens of a text; what is longer is cut"
+    )
+
     binarize: Literal["none", "static", "dynamic"] = pydantic.Field(
         "none", description="images: drawn once in prepare, or again at each epoch"
     )
@@ -75,6 +90,12 @@ class Settings(Section):
             raise ValueError("word_pairs: true needs words: true")
         if self.target_pairs and not self.word_pairs:
             raise ValueError("target_pairs needs word_pairs: true; else set it to 0")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _every_byte_is_a_token(self) -> "Settings":
+        if self.tokens == "bpe" and self.tokens_size < 256:
+            raise ValueError("tokens: bpe needs tokens_size of 256 or more, for there are 256 bytes")
         return self
 
     @pydantic.field_validator("characters")
