@@ -122,10 +122,8 @@ class Multinomial:
     def log_prob(self, x: Tensor) -> Tensor:
         if x.layout != torch.sparse_csr:
             return (x * self.logits).sum(-1) - x.sum(-1) * self.logits.logsumexp(-1)
-        rows = torch.repeat_interleave(x.crow_indices().diff(), output_size=len(x.values()))
-        places = rows * x.shape[1] + x.col_indices()
         log_prob: Tensor = _StoredWords.apply(  # type: ignore[no-untyped-call]
-            self.logits, rows, places, x.values()
+            self.logits, *_stored(x)
         )
         return log_prob
 
@@ -135,6 +133,51 @@ class Multinomial:
         words = torch.multinomial(flat, tokens, replacement=True, generator=generator)
         ones = torch.ones_like(words, dtype=flat.dtype)
         return torch.zeros_like(flat).scatter_add(1, words, ones).reshape(self.logits.shape)
+
+
+class DirichletMultinomial(Multinomial):
+    """Word counts x [B, V], dense or CSR, of documents whose own shares of words are Dirichlet.
+
+    Its concentrations are exp(`logits`), [..., B, V]: the shares have their softmax as mean, and
+    the lower their sum is, the more a word that came once will come again (Madsen et al. 2005).
+    The multinomial coefficient is left out, as `Multinomial` leaves it.
+    """
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        rows, places, counts = _stored(x)
+        own = self.logits.flatten(-2).index_select(-1, places).double()
+        of_words = _summed(_log_rising(own, counts), rows, len(x))
+        total = self.logits.logsumexp(-1).double()
+        return (of_words - _log_rising(total, _summed(counts, rows, len(x)))).float()
+
+    def sample(self, generator: torch.Generator | None = None, tokens: int = 1) -> Tensor:
+        concentrations = self.logits.double().exp()
+        gammas = torch._standard_gamma(concentrations, generator=generator)
+        drawn = gammas.clamp(min=torch.finfo(torch.float64).tiny).log().to(self.logits.dtype)
+        return Multinomial(drawn).sample(generator, tokens)
+
+
+def _stored(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Row, place in the flattened [B, V] and count, [nnz], of what x [B, V] holds."""
+    if x.layout == torch.sparse_csr:
+        rows = torch.repeat_interleave(x.crow_indices().diff(), output_size=len(x.values()))
+        columns, counts = x.col_indices(), x.values()
+    else:
+        rows, columns = x.nonzero(as_tuple=True)
+        counts = x[rows, columns]
+    return rows, rows * x.shape[1] + columns, counts
+
+
+def _summed(values: Tensor, rows: Tensor, count: int) -> Tensor:
+    """The sums of values [..., nnz] over each of so many rows, float64 [..., B]."""
+    zeros = values.new_zeros((*values.shape[:-1], count), dtype=torch.float64)
+    return zeros.index_add(-1, rows, values.double())
+
+
+def _log_rising(log_a: Tensor, n: Tensor) -> Tensor:
+    """log of a (a + 1) ... (a + n - 1); float64, because two large numbers differ by it."""
+    a = log_a.exp()
+    return torch.lgamma(a + n) - torch.lgamma(a)
 
 
 class _StoredWords(torch.autograd.Function):
