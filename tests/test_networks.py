@@ -13,7 +13,7 @@ from latentops import elbo
 from latentops.data.batches import Rows
 from latentops.likelihoods import Bernoulli, DiscretizedLogistic, LogisticMixture, Multinomial
 from latentops.model import VAE
-from latentops.networks import bow, layers, mlp
+from latentops.networks import bow, conv, images, layers, mlp
 
 SHAPE = (1, 4, 3)
 TERMS, WORDS = 9, 7
@@ -47,13 +47,25 @@ def bow_vae(**settings: object) -> VAE:
 def mlp_vae(levels: int = 2, **settings: object) -> VAE:
     chosen = mlp.Settings(**{"latent": 3, "hidden": (8,), "decoder_hidden": (8,), **settings})
     torch.manual_seed(0)
-    if levels == 2:
-        decoder = mlp.BernoulliDecoder(SHAPE, chosen)
-    elif chosen.mixtures == 1:
-        decoder = mlp.LogisticDecoder(SHAPE, levels, chosen)
-    else:
-        decoder = mlp.LogisticMixtureDecoder(SHAPE, levels, chosen)
+    decoder = mlp.Decoder(SHAPE, chosen, head(levels, chosen))
     return VAE(mlp.Encoder(SHAPE, chosen), decoder, chosen.latent)
+
+
+def conv_vae(levels: int = 2, **settings: object) -> VAE:
+    chosen = conv.Settings(
+        **{"latent": 3, "channels": (4, 6), "hidden": (8,), "decoder_hidden": (8,), **settings}
+    )
+    torch.manual_seed(0)
+    decoder = conv.Decoder(SHAPE, chosen, head(levels, chosen))
+    return VAE(conv.Encoder(SHAPE, chosen), decoder, chosen.latent)
+
+
+def head(levels: int, chosen: images.Settings) -> images.Head:
+    if levels == 2:
+        return images.BernoulliHead(SHAPE)
+    if chosen.mixtures == 1:
+        return images.LogisticHead(SHAPE, levels)
+    return images.LogisticMixtureHead(SHAPE, levels, chosen.mixtures)
 
 
 def pixels() -> Tensor:
@@ -85,6 +97,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "mlp-norm": lambda: Case(mlp_vae(mean_scale=0.8), pixels(), Bernoulli, SHAPE),
     "mlp-logistic": lambda: Case(mlp_vae(levels=17), pixels(), DiscretizedLogistic, SHAPE),
     "mlp-mixture": lambda: Case(mlp_vae(levels=17, mixtures=3), pixels(), LogisticMixture, SHAPE),
+    "conv": lambda: Case(conv_vae(), pixels(), Bernoulli, SHAPE),
+    "conv-linear": lambda: Case(
+        conv_vae(hidden=(), decoder_hidden=(), blocks=0), pixels(), Bernoulli, SHAPE
+    ),
+    "conv-norm": lambda: Case(conv_vae(mean_scale=0.8), pixels(), Bernoulli, SHAPE),
+    "conv-logistic": lambda: Case(conv_vae(levels=17), pixels(), DiscretizedLogistic, SHAPE),
+    "conv-mixture": lambda: Case(conv_vae(levels=17, mixtures=3), pixels(), LogisticMixture, SHAPE),
 }
 
 
@@ -130,7 +149,7 @@ class TestEveryNetwork:
     def test_every_parameter_receives_a_gradient(self, case: Case) -> None:
         output = case.vae(case.x, seeded())
         target = output.likelihood.sample(seeded())
-        elbo.terms(output.posterior, output.likelihood, target).elbo_B.mean().backward()
+        elbo.terms(output.rate_BZ, output.likelihood, target).elbo_B.mean().backward()
         missing = [name for name, p in case.vae.named_parameters() if not p.grad.any()]
         assert missing == []
 
@@ -292,7 +311,7 @@ def test_a_vocabulary_of_50_000_makes_no_dense_input() -> None:
     target = Rows(indptr, columns % 100, torch.ones(len(columns)), 100).csr()
     with OutputShapes() as made:
         output = vae(rows.csr(), seeded())
-        elbo.terms(output.posterior, output.likelihood, target).elbo_B.sum().backward()
+        elbo.terms(output.rate_BZ, output.likelihood, target).elbo_B.sum().backward()
     largest = max(math.prod(shape) for shape in made.shapes)
     assert largest == terms * 4  # the gradient of the first layer
 

@@ -13,9 +13,9 @@ from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data import batches, weighting
 from latentops.errors import ArtifactError, SettingsError
 from latentops.model import VAE
-from latentops.networks import bow, mlp
+from latentops.networks import bow, conv, images, mlp
 
-Model = Annotated[mlp.Settings | bow.Settings, pydantic.Field(discriminator="kind")]
+Model = Annotated[mlp.Settings | conv.Settings | bow.Settings, pydantic.Field(discriminator="kind")]
 """Section `model`."""
 
 
@@ -74,7 +74,7 @@ def examples(
 ) -> batches.Examples:
     """The tensors of a split as the model of these settings reads them."""
     _check_kind(spec, settings)
-    if isinstance(settings, mlp.Settings):
+    if isinstance(settings, images.Settings):
         pixels = torch.tensor(arrays["x"])
         return batches.Images(pixels, _levels(spec), dynamic=spec.binarization == "dynamic")
     counts = batches.counted(arrays, spec.shape[0])
@@ -87,7 +87,7 @@ def examples(
 
 def reading(settings: Model) -> tuple[object, ...]:
     """What of the settings decides the tensors of `examples`: where it is equal, they are."""
-    if isinstance(settings, mlp.Settings):
+    if isinstance(settings, images.Settings):
         return ()
     return settings.terms, settings.input, settings.input_scale, settings.target
 
@@ -110,18 +110,18 @@ def _assemble(
             bow.Decoder(len(vocabulary.target), settings, _log_share(unigram)),
             settings.latent,
         )
-    encoder = mlp.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
-    return VAE(encoder, _image_decoder(spec, settings), settings.latent)
+    network = conv if isinstance(settings, conv.Settings) else mlp
+    encoder = network.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
+    decoder = network.Decoder(spec.shape, settings, _image_head(spec, settings))
+    return VAE(encoder, decoder, settings.latent)
 
 
-def _image_decoder(
-    spec: Spec, settings: mlp.Settings
-) -> mlp.BernoulliDecoder | mlp.LogisticDecoder | mlp.LogisticMixtureDecoder:
+def _image_head(spec: Spec, settings: images.Settings) -> images.Head:
     levels = levels_read(spec)
     if settings.likelihood == "logistic" or (settings.likelihood == "auto" and levels > 2):
-        one = settings.mixtures == 1
-        decoder = mlp.LogisticDecoder if one else mlp.LogisticMixtureDecoder
-        return decoder(spec.shape, levels, settings)
+        if settings.mixtures == 1:
+            return images.LogisticHead(spec.shape, levels)
+        return images.LogisticMixtureHead(spec.shape, levels, settings.mixtures)
     if levels > 2:
         raise SettingsError(
             f"model.likelihood 'bernoulli' needs binary pixels, but those of {spec.source!r} have "
@@ -132,15 +132,15 @@ def _image_decoder(
             f"model.mixtures {settings.mixtures} is for grey pixels, but those that are read of "
             f"{spec.source!r} are binary. Set it to 1, or model.likelihood to logistic."
         )
-    return mlp.BernoulliDecoder(spec.shape, settings)
+    return images.BernoulliHead(spec.shape)
 
 
 def _check_kind(spec: Spec, settings: Model) -> None:
-    fitting = {"image": "mlp", "counts": "bow"}[spec.kind]
-    if settings.kind != fitting:
+    fitting = {"image": ("mlp", "conv"), "counts": ("bow",)}[spec.kind]
+    if settings.kind not in fitting:
         raise SettingsError(
             f"model.kind {settings.kind!r} cannot read {spec.source!r}, whose examples are of kind "
-            f"{spec.kind!r}. Set model.kind to {fitting}."
+            f"{spec.kind!r}. Set model.kind to {' or '.join(fitting)}."
         )
 
 
