@@ -4,6 +4,7 @@ Shapes: B examples, V words; x is [B, *event]. Parameters are [..., B, *event]: 
 dimensions are samples of z, and one x is compared with each of them.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from latentops.artifacts import END, PAD, START
+
+LONGEST = 200
+"""Tokens, END among them, at which the writing of a sentence is cut off."""
+
+# Places [rows, T] that a decoder of sentences reads at once: some hundred MB of hidden layers.
+_PLACES_AT_ONCE = 2**15
 
 
 class Likelihood(Protocol):
@@ -204,6 +213,82 @@ class _StoredWords(torch.autograd.Function):
         to_words = counts * gradient.index_select(-1, rows)
         to_logits.flatten(-2).index_add_(-1, places, to_words)  # a view
         return to_logits, None, None, None
+
+
+State = tuple[Tensor, ...]
+"""What a writer remembers of R sentences half written: each tensor is [R, ...]."""
+
+Choose = Callable[[Tensor], Tensor]
+"""Logits [R, V] of the next token to one token of each row, [R]."""
+
+
+class Writer(Protocol):
+    """A network that gives a sentence's tokens one after the other, each knowing those before."""
+
+    def log_prob(
+        self, read: Tensor, wanted: Tensor, z: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        """Of each wanted token [R, T], having read [R, T] and z [R, Z], in nats; 0 where PAD."""
+
+    def begin(self, z: Tensor) -> State:
+        """Before the first token, for z [R, Z]."""
+
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits [R, V] of what follows `tokens` [R], and the state after them."""
+
+
+@dataclass(frozen=True)
+class Autoregressive:
+    """Sentences x, int64 [B, T]: tokens, END, then PAD, each token given z and those before.
+
+    The first is given START. END counts, PAD does not: a sentence cut off before its END has the
+    probability of all that go on from there. z is [..., B, Z]; the generator serves dropout.
+    """
+
+    writer: Writer
+    z: Tensor
+    generator: torch.Generator | None = None
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return self.token_log_prob(x).sum(-1)
+
+    def token_log_prob(self, x: Tensor) -> Tensor:
+        """[..., B, T], nats, with 0 where x is PAD."""
+        read_BT = torch.cat([torch.full_like(x[:, :1], START), x[:, :-1]], dim=1)
+        z_RZ = self.z.flatten(0, -2)
+        parts = [
+            self.writer.log_prob(read_BT[of], x[of], z_RZ[rows], self.generator)
+            for rows, of in _portions(len(z_RZ), x)
+        ]
+        return torch.cat(parts).reshape(*self.z.shape[:-1], x.shape[1])
+
+    def sample(self, generator: torch.Generator | None = None, longest: int = LONGEST) -> Tensor:
+        """[..., B, T], with as many places as the longest sentence needs."""
+        return self.write(
+            lambda logits: torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0],
+            longest,
+        )
+
+    @torch.no_grad()
+    def write(self, choose: Choose, longest: int = LONGEST) -> Tensor:
+        """Token by token as `choose` says, [..., B, T]; what needs more than `longest` is cut."""
+        state = self.writer.begin(self.z.flatten(0, -2))
+        tokens_R = torch.full(self.z.shape[:-1], START, device=self.z.device).flatten()
+        ended_R = torch.zeros_like(tokens_R, dtype=torch.bool)
+        written = []
+        while len(written) < longest and not ended_R.all():
+            logits_RV, state = self.writer.step(tokens_R, state)
+            tokens_R = choose(logits_RV).masked_fill(ended_R, PAD)
+            ended_R = ended_R | (tokens_R == END)
+            written.append(tokens_R)
+        return torch.stack(written, dim=-1).reshape(*self.z.shape[:-1], len(written))
+
+
+def _portions(rows: int, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Numbers of z's rows, of a bounded number of places, and of the rows of x to go with them."""
+    at_once = max(1, _PLACES_AT_ONCE // x.shape[1])
+    for portion in torch.arange(rows, device=x.device).split(at_once):
+        yield portion, portion % len(x)
 
 
 def _logistic_log_prob(x: Tensor, location: Tensor, log_scale: Tensor, levels: int) -> Tensor:
