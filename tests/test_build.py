@@ -278,7 +278,7 @@ class TestExamples:
         examples = build.examples(COUNTS, VOCABULARY, split(np.array([[0, 0, 2, 0, 0, 1]])), BOW)
         batch = examples.batch(torch.tensor([0]))
         output = build.model(COUNTS, VOCABULARY, BOW, seed=0)(batch.input)
-        found = elbo.terms(output.posterior, output.likelihood, batch.target)
+        found = elbo.terms(output.rate_BZ, output.likelihood, batch.target)
         assert found.distortion_B.item() == 0
         assert found.elbo_B.isfinite().all()
 
@@ -309,7 +309,7 @@ def trained_digest() -> str:
     for step in range(4):
         batch = examples.batch(torch.randint(128, (64,), generator=generator))
         output = vae(batch.input, generator)
-        terms_ = elbo.terms(output.posterior, output.likelihood, batch.target)
+        terms_ = elbo.terms(output.rate_BZ, output.likelihood, batch.target)
         optimizer.zero_grad()
         objectives.loss(terms_, step, 4, objectives.Settings()).backward()
         optimizer.step()

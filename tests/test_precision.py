@@ -40,7 +40,7 @@ def test_distributions_get_float32_from_networks_in_bfloat16(kind: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         output = vae(batch.input, torch.Generator().manual_seed(0))
     assert set(products) == {torch.bfloat16}
-    terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+    terms = elbo.terms(output.rate_BZ, output.likelihood, batch.target)
     of_distributions = (*vars(output.posterior).values(), *vars(output.likelihood).values())
     tensors = [value for value in of_distributions if isinstance(value, torch.Tensor)]
     assert {each.dtype for each in (*tensors, output.z)} == {torch.float32}
@@ -73,6 +73,6 @@ def test_bfloat16_is_used_in_training_and_nowhere_else() -> None:
     with torch.no_grad():
         batches = [examples.batch(rows) for rows in torch.arange(len(examples)).split(16)]
         outputs = [(vae(batch.input, noise), batch.target) for batch in batches]
-        scored = [elbo.terms(out.posterior, out.likelihood, target) for out, target in outputs]
+        scored = [elbo.terms(out.rate_BZ, out.likelihood, target) for out, target in outputs]
     mean = torch.cat([terms.elbo_B for terms in scored]).mean()
     assert_close(torch.tensor(fit.valid_elbo_nats), mean)

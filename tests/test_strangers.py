@@ -60,7 +60,7 @@ def test_the_elbo_is_that_of_the_model() -> None:
     batch = rows.examples.batch(torch.arange(len(rows)))
     with torch.no_grad():
         output = vae(batch.input, torch.Generator().manual_seed(3))
-        terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+        terms = elbo.terms(output.rate_BZ, output.likelihood, batch.target)
     assert found == pytest.approx(-(terms.rate_B + terms.distortion_B).numpy(), rel=1e-4)
     assert np.array_equal(found, signals.elbo_nats(vae, rows.examples, code, seed=3))
 

@@ -89,6 +89,10 @@ def repeat_path(offset: int) -> Path:
     return REPEATS / f"seed-{offset}.safetensors"
 
 
+PAD, UNKNOWN, START, END = range(4)
+"""The tokens that every tokenizer has."""
+
+
 class Schema(pydantic.BaseModel):
     """A JSON file with known fields."""
 
@@ -106,6 +110,7 @@ class Spec(Schema):
     classes: tuple[str, ...] = ()  # y indexes these; y = -1 has no label
     factors: tuple[str, ...] = ()  # table columns with known generative factors
     synthetic: bool = False
+    tokens: int | None = None  # kinds of token, where texts are sequences of them too
     licence: str = ""
 
 
@@ -123,6 +128,7 @@ class Vocabulary(Schema):
     words: bool = True
     pairs: bool = False  # pairs of neighbouring words
     characters: tuple[int, int] | None = None  # n-gram lengths inside words, or none
+    tokenizer: str = ""  # the JSON of the `tokenizers` library; empty: no sequences
 
 
 class Repeat(Schema):

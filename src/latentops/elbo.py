@@ -1,7 +1,7 @@
 # ruff: noqa: N802, N815 - names end in their shape suffixes
 """The approximate posterior and the two terms of the ELBO, in nats: what is reported.
 
-Shape suffixes: K samples, B examples, Z latent dimensions. The prior is the standard normal.
+Shape suffixes: K samples, B examples, Z latent dimensions.
 """
 
 import math
@@ -53,7 +53,10 @@ class Posterior:
 
 @dataclass(frozen=True)
 class Terms:
-    """KL(q(z given x) || prior) of each dimension, and -log p(x given z) at a sample of q."""
+    """KL(q(z given x) || p(z)), and -log p(x given z) at a sample of q.
+
+    The rate is that of each dimension, or [B, 1] where the prior does not part them.
+    """
 
     rate_BZ: Tensor
     distortion_B: Tensor
@@ -67,8 +70,8 @@ class Terms:
         return -(self.distortion_B + self.rate_B)
 
 
-def terms(posterior: Posterior, likelihood: Observed, target: Tensor) -> Terms:
-    return Terms(rate_BZ=posterior.kl(), distortion_B=-likelihood.log_prob(target))
+def terms(rate_BZ: Tensor, likelihood: Observed, target: Tensor) -> Terms:
+    return Terms(rate_BZ=rate_BZ, distortion_B=-likelihood.log_prob(target))
 
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:

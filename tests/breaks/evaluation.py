@@ -51,7 +51,7 @@ BREAKS = [
     ),
     (
         "evaluation/scores.py",
-        "kl_decomposition.decompose(posterior, _generator(settings), rows)",
+        "kl_decomposition.decompose(posterior, _generator(settings), rows, prior.log_prob)",
         "kl_decomposition.decompose(kl_decomposition._at(posterior, rows), _generator(settings))",
         "tests/test_evaluation.py"
         "::test_mutual_information_is_against_the_whole_split_however_large",

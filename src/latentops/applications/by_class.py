@@ -54,7 +54,7 @@ class Coder:
         """[N, Z], of the VAE at `place`: each of its class, or all from the prior where y is -1."""
         generator = torch.Generator().manual_seed(self.seed)
         if (y_N < 0).any():
-            return latent_space.from_prior(len(y_N), self.vaes[place].latent, generator)
+            return self.vaes[place].prior.sample(len(y_N), generator)
         return latent_space.of_classes(self._of_classes[place], y_N, generator)
 
     def around(self, place: int, rows: Portion) -> Tensor:

@@ -1,6 +1,6 @@
 """Examples as tensors that stay where the model is, and batches of them by row number.
 
-Shape suffixes: N examples, B rows of a batch, V terms, W target words.
+Shape suffixes: N examples, B rows of a batch, V terms, W target words, T places of a sentence.
 """
 
 import functools
@@ -9,19 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, Self
 
+import numpy as np
 import scipy.sparse
 import torch
 from torch import Tensor
 
-from latentops.artifacts import Arrays, Vocabulary
+from latentops.artifacts import END, PAD, Arrays, Vocabulary
 from latentops.data import weighting
+
+_BATCHES_SORTED = 64
 
 
 class Batch(NamedTuple):
     """What the encoder reads and what the likelihood is asked for.
 
     Images: both [B, C, H, W]; input in [0, 1], target in whole levels. Bags: both CSR,
-    input [B, V] weighted, target [B, W] counts.
+    input [B, V] weighted, target [B, W] counts. Sentences: both the same tokens [B, T], int64, END
+    behind each and then PAD.
     """
 
     input: Tensor
@@ -35,6 +39,9 @@ class Examples(Protocol):
 
     def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
         """The examples at `rows` [B]; the generator, on their device, serves binarization."""
+
+    def passes(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """The rows of each batch of one pass over all, in random order drawn on the CPU."""
 
     def to(self, device: torch.device | str) -> Self: ...
 
@@ -51,6 +58,11 @@ def in_batches(
     for start in range(0, len(examples), batch_size):
         stop = min(start + batch_size, len(examples))
         yield examples.batch(torch.arange(start, stop), generator)
+
+
+def shuffled(count: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Row numbers 0..count-1 in random order, `batch_size` at a time."""
+    return torch.split(torch.randperm(count, generator=generator), batch_size)
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,9 @@ class Images:
         )
         binary = (pixels > thresholds).float()
         return Batch(input=binary, target=binary)
+
+    def passes(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return shuffled(len(self), batch_size, generator)
 
     def to(self, device: torch.device | str) -> Self:
         return replace(self, pixels=self.pixels.to(device))
@@ -178,6 +193,9 @@ class Bags:
         taken = self.subset(rows)
         return Batch(input=taken.input.csr(), target=taken.target.csr())
 
+    def passes(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return shuffled(len(self), batch_size, generator)
+
     def to(self, device: torch.device | str) -> Self:
         return replace(self, input=self.input.to(device), target=self.target.to(device))
 
@@ -191,6 +209,71 @@ class Bags:
 
     def frozen(self, seed: int) -> Self:
         return self
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sentences: the tokens of each, END, and what batches of them are padded with.
+
+    `starts` [N + 1] stays on the CPU, where batches are put together without waiting for a device;
+    `tokens` [nnz] holds each sentence with its END.
+    """
+
+    starts: Tensor
+    tokens: Tensor
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
+        """Input and target are one tensor, int64 [B, T], T the longest of the batch."""
+        starts_B, lengths_B = self._places(rows)
+        at_T = torch.arange(int(lengths_B.max()) if len(rows) else 1)
+        inside_BT = at_T < lengths_B[:, None]
+        places_BT = torch.where(inside_BT, starts_B[:, None] + at_T, 0).to(self.tokens.device)
+        read_BT = self.tokens[places_BT].long()
+        tokens_BT = read_BT.masked_fill(~inside_BT.to(read_BT.device), PAD)
+        return Batch(input=tokens_BT, target=tokens_BT)
+
+    def passes(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Rows of like length share a batch, so that little is padded; the batches come mixed.
+
+        The rows are mixed, then sorted by length within each run of `_BATCHES_SORTED` batches: only
+        the last run holds a batch that is not full.
+        """
+        length_N = self.starts.diff()
+        runs = shuffled(len(self), batch_size * _BATCHES_SORTED, generator)
+        by_length = [run[length_N[run].argsort(stable=True)] for run in runs]
+        batches = [batch for run in by_length for batch in torch.split(run, batch_size)]
+        order = torch.randperm(len(batches), generator=generator)
+        return tuple(batches[place] for place in order)
+
+    def to(self, device: torch.device | str) -> Self:
+        return replace(self, tokens=self.tokens.to(device))
+
+    def subset(self, rows: Tensor) -> Self:
+        starts_B, lengths_B = self._places(rows)
+        starts = _offsets(lengths_B)
+        shift = torch.repeat_interleave(starts_B - starts[:-1], lengths_B)
+        places = torch.arange(len(shift)) + shift
+        return replace(self, starts=starts, tokens=self.tokens[places.to(self.tokens.device)])
+
+    def frozen(self, seed: int) -> Self:
+        return self
+
+    def _places(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the sentences at `rows` begin, and their lengths with END; on the CPU."""
+        rows = rows.cpu()
+        starts_B = self.starts[rows]
+        return starts_B, self.starts[rows + 1] - starts_B
+
+
+def sequenced(arrays: Arrays) -> Sequences:
+    """The sentences of a prepared split, with END behind each."""
+    ends = arrays["tokens_indptr"][1:]
+    tokens = np.insert(arrays["tokens"], ends, END)
+    starts = arrays["tokens_indptr"] + np.arange(len(ends) + 1)
+    return Sequences(starts=torch.from_numpy(starts), tokens=torch.from_numpy(tokens))
 
 
 def counted(arrays: Arrays, terms: int) -> Rows:

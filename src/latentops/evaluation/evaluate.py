@@ -107,7 +107,7 @@ def _subject(
 def _model_scores(subject: _Subject) -> Scores:
     return {
         **scores.bound_scores(subject.vae, subject.test.examples, subject.spec, subject.settings),
-        **scores.code_scores(subject.posterior, subject.settings),
+        **scores.code_scores(subject.posterior, subject.vae.prior, subject.settings),
         **scores.size_scores(subject.vae),
     }
 

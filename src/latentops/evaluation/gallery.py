@@ -30,7 +30,7 @@ def images(vae: VAE, shown: Examples, rate_Z: np.ndarray, generator: torch.Gener
     """Mean images: what the decoder expects, without pixel noise."""
     originals = shown.batch(_spread(len(shown), _RECONSTRUCTED)).input
     dimensions = most_used(rate_Z, _TRAVERSED_DIMENSIONS)
-    prior = torch.randn(_DREAMT, vae.latent, generator=generator)
+    prior = vae.prior.sample(_DREAMT, generator)
     return Gallery(
         originals=originals.numpy(),
         reconstructions=vae.decode(vae.encode(originals).mean).mean.numpy(),

@@ -19,6 +19,7 @@ from latentops.evaluation.settings import Settings
 from latentops.metrics import bounds, kl_decomposition, latent
 from latentops.model import VAE
 from latentops.portion import ROWS_AT_ONCE, Portion
+from latentops.priors import Prior
 
 Scores = dict[str, float]
 
@@ -69,7 +70,7 @@ def elbo_terms(vae: VAE, test: Examples, generator: torch.Generator) -> RowTerms
     rate, distortion, mean = [], [], []
     for batch in in_batches(test, ROWS_AT_ONCE):
         output = vae(batch.input, generator)
-        terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+        terms = elbo.terms(output.rate_BZ, output.likelihood, batch.target)
         rate.append(terms.rate_B)
         distortion.append(terms.distortion_B)
         mean.append(output.posterior.mean)
@@ -120,12 +121,12 @@ def pca_scores(train: Portion, test: Portion, size: int, seed: int) -> Scores:
     return {"mse_pixel_pca": float(np.square(errors, dtype=np.float64).mean())}
 
 
-def code_scores(posterior: Posterior, settings: Settings) -> Scores:
+def code_scores(posterior: Posterior, prior: Prior, settings: Settings) -> Scores:
     """How much of the latent space the test rows use, and what their rate consists of."""
     count, dimensions = posterior.mean.shape
     most = _PAIRS_TIMES_DIMENSIONS // (count * dimensions)
     rows = torch.randperm(count, generator=_generator(settings))[: max(1, most)]
-    parts = kl_decomposition.decompose(posterior, _generator(settings), rows)
+    parts = kl_decomposition.decompose(posterior, _generator(settings), rows, prior.log_prob)
     return {
         "active_units": latent.active_units(posterior.mean),
         "mutual_information_nats": parts.mutual_information_nats,

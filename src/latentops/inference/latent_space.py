@@ -1,4 +1,4 @@
-"""Codes to decode: from the prior, of a class, between two examples.
+"""Codes to decode: of a class, between two examples.
 
 Shape suffixes: B pairs, N codes, Z latent dimensions, S steps.
 """
@@ -16,14 +16,9 @@ _MOST_NAMED = 8  # classes in a message
 _LEAST_SINE = 1e-6  # of an angle along which there is an arc
 
 
-def from_prior(n: int, latent: int, generator: torch.Generator) -> Tensor:
-    """[N, Z], of the standard normal: the same first rows for any n."""
-    return torch.randn((n, latent), generator=generator)
-
-
 def of_classes(codes: ClassCodes, y_N: np.ndarray, generator: torch.Generator) -> Tensor:
     """[N, Z], each of the normal that has the moments of its class's aggregated posterior."""
-    noise_NZ = from_prior(len(y_N), codes.mean_CZ.shape[1], generator)
+    noise_NZ = torch.randn((len(y_N), codes.mean_CZ.shape[1]), generator=generator)
     mean_NZ, sd_NZ = torch.from_numpy(codes.mean_CZ[y_N]), torch.from_numpy(codes.sd_CZ[y_N])
     return mean_NZ + sd_NZ * noise_NZ
 

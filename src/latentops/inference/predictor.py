@@ -197,7 +197,7 @@ class Predictor:
 
     def _codes(self, n: int, generator: torch.Generator, label: str) -> Tensor:
         if not label:
-            return latent_space.from_prior(n, self.vae.latent, generator)
+            return self.vae.prior.sample(n, generator)
         codes = latent_space.codes_of(self.head)
         assert isinstance(self.head, Classifier)
         y = latent_space.class_index(self.head, label)
@@ -265,10 +265,12 @@ class Predictor:
     def _elbo(self, batch: Batch, noise_KZ: Tensor) -> Tensor:
         posterior = self.vae.encode(batch.input)
         log_prob_B = torch.zeros(len(posterior.mean))
+        rate_B = torch.zeros(len(posterior.mean))
         for noise_Z in noise_KZ:  # one at a time: K x B x W would not fit in memory
             z_BZ = posterior.mean + posterior.standard_deviation * noise_Z
             log_prob_B += self.vae.decode(z_BZ).log_prob(batch.target) / len(noise_KZ)
-        return log_prob_B - posterior.kl().sum(-1)
+            rate_B += self.vae.prior.rate(posterior, z_BZ).sum(-1) / len(noise_KZ)
+        return log_prob_B - rate_B
 
     def _means(self, raw: Raw, seed: int) -> Tensor:
         """The code of each row, [N, Z]."""

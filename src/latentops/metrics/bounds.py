@@ -9,6 +9,7 @@ from torch import Tensor
 
 from latentops import elbo
 from latentops.likelihoods import Likelihood
+from latentops.priors import Prior
 
 # Elements of one decoded chunk [k, B, *event]: 2 MB of float32, which a cache can hold.
 _ELEMENTS_AT_ONCE = 2**19
@@ -20,6 +21,9 @@ class Coder(Protocol):
     def encode(self, input: Tensor) -> elbo.Posterior: ...  # noqa: A002
 
     def decode(self, z: Tensor) -> Likelihood: ...
+
+    @property
+    def prior(self) -> Prior: ...
 
 
 @torch.no_grad()
@@ -63,7 +67,7 @@ def _log_weights(
 ) -> Tensor:
     """log p(x, z) - log q(z | x), [samples, B]."""
     z_KBZ = posterior.sample(generator, samples)
-    log_ratio_KB = elbo.standard_normal_log_prob(z_KBZ) - posterior.log_prob(z_KBZ)
+    log_ratio_KB = vae.prior.log_prob(z_KBZ) - posterior.log_prob(z_KBZ)
     return vae.decode(z_KBZ).log_prob(target) + log_ratio_KB
 
 

@@ -7,7 +7,7 @@ N samples of z, M examples, Z latent dimensions.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +39,10 @@ class Decomposition:
 
 @torch.no_grad()
 def decompose(
-    posterior: elbo.Posterior, generator: torch.Generator, rows: Tensor | None = None
+    posterior: elbo.Posterior,
+    generator: torch.Generator,
+    rows: Tensor | None = None,
+    log_prior: Callable[[Tensor], Tensor] = elbo.standard_normal_log_prob,
 ) -> Decomposition:
     """By one sample of z for each of `rows` (None: of all), against the aggregate of all examples.
 
@@ -51,7 +54,7 @@ def decompose(
     z_NZ = asked.sample(generator).double()
     log_aggregate_N = _aggregate_log_prob(z_NZ, exact)
     log_marginals_N = _marginals_log_prob(z_NZ, exact)
-    log_prior_N = elbo.standard_normal_log_prob(z_NZ)
+    log_prior_N = log_prior(z_NZ)
     return Decomposition(
         mutual_information_nats=(own.log_prob(z_NZ) - log_aggregate_N).mean().item(),
         total_correlation_nats=(log_aggregate_N - log_marginals_N).mean().item(),

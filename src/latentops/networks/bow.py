@@ -1,17 +1,24 @@
+# ruff: noqa: N815 - names end in their shape suffixes
 """The neural document model: bags of words in, a distribution over words out (Miao et al. 2016).
 
-Shape suffixes: B documents, V terms that the encoder reads, W words that the decoder gives.
+Shape suffixes: B documents, V terms that the encoder reads, W words that the decoder gives, Z
+latent dimensions; nnz counts of words that are stored.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple, Self
 
 import pydantic
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latentops.likelihoods import Multinomial
+from latentops.elbo import Posterior
+from latentops.likelihoods import DirichletMultinomial, Multinomial
 from latentops.networks import layers
+
+FIRST_EVIDENCE = -3.0  # before softplus: of one word, about a twentieth of what the prior says
+MOST_LOG_EVIDENCE = 20.0  # of a word on a dimension: exp() stays harmless
+TYPICAL_LOG_LENGTH = 4.0  # about 54 words
 
 
 class Settings(layers.Common):
@@ -31,6 +38,58 @@ class Settings(layers.Common):
     word_dropout: float = pydantic.Field(
         0.0, ge=0, lt=1, description="share of the input terms dropped in training"
     )
+    length_features: bool = pydantic.Field(
+        False, description="the encoder also reads how many words, and distinct words, there are"
+    )
+    posterior: Literal["gaussian", "evidence"] = pydantic.Field(
+        "gaussian", description="evidence: its precision is 1 and a learned amount for each word"
+    )
+    prior: Literal["normal", "mixture", "dirichlet"] = pydantic.Field(
+        "normal",
+        description="mixture: learned Gaussians; dirichlet: the Gaussian that, after a softmax, is "
+        "nearest a Dirichlet distribution",
+    )
+    prior_parts: int = pydantic.Field(50, ge=1, description="Gaussians of the prior mixture")
+    concentration: float = pydantic.Field(
+        1.0, gt=0, description="of the prior dirichlet: the lower, the fewer topics in a document"
+    )
+    decoder: Literal["words", "topics"] = pydantic.Field(
+        "words", description="topics: the code's softmax weighs one expert for each dimension"
+    )
+    likelihood: Literal["multinomial", "dirichlet"] = pydantic.Field(
+        "multinomial", description="dirichlet: a word that came once is likelier to come again"
+    )
+    thinning: float = pydantic.Field(
+        0.0, ge=0, le=1, description="share of the documents of which training drops some words"
+    )
+
+    @property
+    def reads_counts(self) -> bool:
+        """Whether the encoder is given counts, and weighs them itself."""
+        return self.length_features or self.posterior == "evidence" or self.thinning > 0
+
+    @pydantic.model_validator(mode="after")
+    def _counts_are_weighed_by_the_encoder(self) -> Self:
+        if self.reads_counts and self.input == "tfidf":
+            raise ValueError(
+                "length_features, posterior evidence and thinning need the counts, which the "
+                "encoder weighs with input log1p: set input to log1p, or leave these out"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _thinned_words_are_counted(self) -> Self:
+        if self.thinning > 0 and self.target == "presence":
+            raise ValueError("thinning is of counts: set target to counts, or thinning to 0")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _topics_are_experts(self) -> Self:
+        if self.decoder == "topics" and self.decoder_hidden:
+            raise ValueError(
+                "decoder topics has no hidden layers: set decoder_hidden to [], or decoder to words"
+            )
+        return self
 
 
 class Bag(nn.Module):
@@ -56,24 +115,75 @@ class Bag(nn.Module):
         return sums + self.bias
 
 
+class Sizes(NamedTuple):
+    """Of each document of CSR counts [B, V]: its words and its distinct words."""
+
+    words_B: Tensor
+    distinct_B: Tensor
+
+
 class Encoder(layers.Encoder):
-    """Weighted terms as CSR [B, V] to a posterior."""
+    """Terms as CSR [B, V], weighted or as counts (`Settings.reads_counts`), to a posterior."""
 
     def __init__(self, terms: int, settings: Settings) -> None:
         super().__init__(settings)
         self.word_dropout = settings.word_dropout
+        self.scale = settings.input_scale if settings.reads_counts else None
         first, *rest = *settings.hidden, 2 * settings.latent
         self.bag = Bag(terms, first)
         if rest:
             self.body.append(layers.activation(settings.activation))
             self.body.extend(layers.perceptron([first, *rest], settings.activation))
+        self.lengths = nn.Linear(2, first, bias=False) if settings.length_features else None
+        self.evidence: nn.Parameter | None = None
+        if settings.posterior == "evidence":
+            self.evidence = nn.Parameter(torch.full((terms,), FIRST_EVIDENCE))
 
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        weights = x.values()
+        weights = x.values() if self.scale is None else log1p_weights(x, self.scale)
         if self.training and self.word_dropout > 0:
             weights = _dropped(weights, self.word_dropout, generator)
         entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
-        return entered
+        if self.lengths is None:
+            return entered
+        log_B2 = torch.stack(sizes(x), dim=1).log1p()
+        return entered + self.lengths((log_B2 - TYPICAL_LOG_LENGTH) / 2)
+
+    def posterior(self, heads: Tensor, x: Tensor) -> Posterior:
+        """The more words there are, and the more each says, the narrower.
+
+        As if every word were an observation with Gaussian noise: precisions add up to the prior's.
+        """
+        plain = super().posterior(heads, x)
+        if self.evidence is None:
+            return plain
+        said = x.values() * F.softplus(self.evidence).index_select(0, x.col_indices())
+        said_B = _row_sums(x, said)
+        heard_BZ = layers.widened(heads).chunk(2, dim=-1)[1].clamp(max=MOST_LOG_EVIDENCE).exp()
+        log_variance_BZ = -torch.log1p(said_B.unsqueeze(1) * heard_BZ)
+        return Posterior(plain.mean, log_variance_BZ.clamp(*layers.LOG_VARIANCE_RANGE))
+
+
+def sizes(counts: Tensor) -> Sizes:
+    values = counts.values()
+    return Sizes(_row_sums(counts, values), _row_sums(counts, (values > 0).to(values.dtype)))
+
+
+def log1p_weights(counts: Tensor, scale: float) -> Tensor:
+    """log(1 + count) of each stored count of CSR [B, V], [nnz]; each row has length `scale`."""
+    logs = counts.values().log1p()
+    tiny = torch.finfo(logs.dtype).tiny  # a row may have no word left
+    norms_B = _row_sums(counts, logs.square()).clamp(min=tiny).sqrt()
+    return logs * (scale / norms_B).index_select(0, _rows(counts))
+
+
+def _row_sums(x: Tensor, values: Tensor) -> Tensor:
+    """Of values [nnz] stored as those of CSR x [B, V], [B]."""
+    return values.new_zeros(len(x)).index_add(0, _rows(x), values)
+
+
+def _rows(x: Tensor) -> Tensor:
+    return torch.repeat_interleave(x.crow_indices().diff(), output_size=len(x.values()))
 
 
 class Decoder(nn.Module):
@@ -84,6 +194,7 @@ class Decoder(nn.Module):
 
     def __init__(self, words: int, settings: Settings, log_unigram: Tensor | None = None) -> None:
         super().__init__()
+        self.dirichlet = settings.likelihood == "dirichlet"
         widths = [settings.latent, *settings.decoder_hidden]
         self.hidden = nn.Sequential()
         if settings.decoder_hidden:
@@ -94,9 +205,35 @@ class Decoder(nn.Module):
         if log_unigram is not None:
             self.words.bias.data.copy_(log_unigram)
 
-    def forward(self, z: Tensor) -> Multinomial:
+    def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Multinomial:
         features = torch.cat([z, self.hidden(z)], dim=-1) if self.hidden else z
-        return Multinomial(layers.widened(self.words(features)))
+        return _counted(self.words(features), self.dirichlet)
+
+
+class TopicDecoder(nn.Module):
+    """z [..., Z] to a product of Z experts over W words: ProdLDA (Srivastava and Sutton 2017).
+
+    The shares of the topics are the softmax of z. Their logits, BatchNorm apart, are mixed and not
+    their distributions, so that a topic may also say which words do not come. What stands beside
+    them, the background, is how often each word comes anyway.
+    """
+
+    def __init__(self, words: int, settings: Settings, log_unigram: Tensor | None = None) -> None:
+        super().__init__()
+        self.dirichlet = settings.likelihood == "dirichlet"
+        self.topics = nn.Linear(settings.latent, words, bias=False)
+        self.norm = layers.BatchNorm(words, affine=False)
+        self.background = nn.Parameter(torch.zeros(words) if log_unigram is None else log_unigram)
+
+    def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Multinomial:
+        mixed = self.topics(layers.widened(z).softmax(-1))
+        normed = self.norm(mixed.flatten(0, -2)).reshape(mixed.shape)
+        return _counted(normed + self.background, self.dirichlet)
+
+
+def _counted(logits: Tensor, dirichlet: bool) -> Multinomial:
+    """`Multinomial`, or with `dirichlet` the distribution that is a kind of it."""
+    return (DirichletMultinomial if dirichlet else Multinomial)(layers.widened(logits))
 
 
 def _dropped(weights: Tensor, share: float, generator: torch.Generator | None) -> Tensor:

@@ -218,8 +218,7 @@ class _Loop:
         self.vae.train()
         guard = _Guard(self.optimizer, self.device)
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        order = torch.randperm(len(self.train), generator=self.order).to(self.device)
-        batches = torch.split(order, self.settings.batch_size)
+        batches = self.train.passes(self.settings.batch_size, self.order)
         for start in range(0, len(batches), _STEPS_BETWEEN_LOOKS):
             window = batches[start : start + _STEPS_BETWEEN_LOOKS]
             terms = [self._update(self._batch(rows), guard) for rows in window]
@@ -235,7 +234,7 @@ class _Loop:
         """One step of the optimizer; the guard makes it harmless where the loss is not finite."""
         with self._precision():
             output = self.vae(batch.input, self.noise)
-        terms = self.ranks.whole(elbo.terms(output.posterior, output.likelihood, batch.target))
+        terms = self.ranks.whole(elbo.terms(output.rate_BZ, output.likelihood, batch.target))
         codes = self._codes(output)
         loss = objectives.loss(terms, self.step, self.steps, self.objective, codes)
         self.optimizer.zero_grad()
@@ -274,7 +273,7 @@ class _Loop:
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         for batch in in_batches(self.valid, self.settings.batch_size):
             output = self.vae(batch.input, noise)
-            sums += _sums([elbo.terms(output.posterior, output.likelihood, batch.target)])
+            sums += _sums([elbo.terms(output.rate_BZ, output.likelihood, batch.target)])
         rate_nats, distortion_nats = (self.ranks.sum(sums) / self.valid_examples).tolist()
         return rate_nats, distortion_nats
 

@@ -38,7 +38,7 @@ def elbo_nats(vae: VAE, examples: Examples, code: Code, seed: int) -> np.ndarray
     distortions = []
     for batch in in_batches(examples, _ROWS_AT_ONCE):
         output = vae(batch.input, generator)
-        terms = elbo.terms(output.posterior, output.likelihood, batch.target)
+        terms = elbo.terms(output.rate_BZ, output.likelihood, batch.target)
         distortions.append(terms.distortion_B)
     return np.asarray(-torch.cat(distortions).numpy() - code.rate_nats_N)
 
