@@ -181,23 +181,35 @@ class Rows:
 
 @dataclass(frozen=True)
 class Bags:
-    """Documents: what the encoder reads of them and what is to be reconstructed."""
+    """Documents: what the encoder reads of them and what is to be reconstructed.
+
+    `thinning` is the share of the documents that a batch has without some of their words, others
+    each time: each occurrence stays with one probability, drawn for the document between
+    `LEAST_KEPT` and 1. What is read and what is to be reconstructed lose the same ones.
+    """
 
     input: Rows
     target: Rows
+    thinning: float = 0.0
+    in_target: Tensor | None = None  # [V], bool: for thinning, which terms the target has too
 
     def __len__(self) -> int:
         return len(self.input)
 
     def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
         taken = self.subset(rows)
+        if self.thinning > 0:
+            taken = taken._thinned(generator)
         return Batch(input=taken.input.csr(), target=taken.target.csr())
 
     def passes(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         return shuffled(len(self), batch_size, generator)
 
     def to(self, device: torch.device | str) -> Self:
-        return replace(self, input=self.input.to(device), target=self.target.to(device))
+        in_target = None if self.in_target is None else self.in_target.to(device)
+        return replace(
+            self, input=self.input.to(device), target=self.target.to(device), in_target=in_target
+        )
 
     def subset(self, rows: Tensor) -> Self:
         indptr, places = self.input.places(rows)
@@ -208,7 +220,20 @@ class Bags:
         return replace(self, input=taken, target=replace(taken, values=values))
 
     def frozen(self, seed: int) -> Self:
-        return self
+        """Whole documents: what is scored is not thinned."""
+        return replace(self, thinning=0.0)
+
+    def _thinned(self, generator: torch.Generator | None) -> Self:
+        """Counts that stay of every document; those that none stays of are stored as 0."""
+        draws = torch.rand((2, len(self)), generator=generator, device=self.input.indptr.device)
+        kept_B = torch.where(draws[0] < self.thinning, LEAST_KEPT + (1 - LEAST_KEPT) * draws[1], 1)
+        kept = kept_B.index_select(0, self.input.row_numbers())
+        values = torch.binomial(self.input.values.float(), kept, generator=generator)
+        input_ = replace(self.input, values=values)
+        if self.in_target is None:
+            return replace(self, input=input_, target=replace(self.target, values=values))
+        also = self.in_target.index_select(0, self.input.columns)
+        return replace(self, input=input_, target=replace(self.target, values=values[also]))
 
 
 @dataclass(frozen=True)
@@ -284,6 +309,15 @@ def counted(arrays: Arrays, terms: int) -> Rows:
         values=torch.tensor(arrays["counts"], dtype=torch.int32),
         width=terms,
     )
+
+
+def thinned(bags: Bags, share: float, columns: tuple[int, ...]) -> Bags:
+    """`bags` with that thinning, its input being counts and its target those of these columns."""
+    if bags.target.columns is bags.input.columns:
+        return replace(bags, thinning=share)
+    in_target = torch.zeros(bags.input.width, dtype=torch.bool)
+    in_target[list(columns)] = True
+    return replace(bags, thinning=share, in_target=in_target)
 
 
 def log1p_weighted(counts: Rows, scale: float) -> Rows:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
-from latentops.data import sources, splits, validation, vocabulary
+from latentops.data import sources, splits, tokens, validation, vocabulary
 from latentops.data.raw import Raw
 from latentops.data.settings import Settings
 from latentops.errors import SettingsError
@@ -40,13 +40,13 @@ def prepare(settings: Settings) -> Prepared:
     terms = _vocabulary(raw, settings)
     if raw.kind == "text":
         raw = replace(raw, counts=vocabulary.count(raw.table["text"], terms))
-    spec = _spec(raw, terms.terms, settings)
+    spec = _spec(raw, terms, settings)
     rows = {split: np.flatnonzero(raw.table["split"] == split) for split in validation.SPLITS}
     return Prepared(
         spec=spec,
         vocabulary=terms,
         tables={split: _table(raw, at) for split, at in rows.items()},
-        arrays={split: _arrays(raw, spec, at) for split, at in rows.items()},
+        arrays={split: _arrays(raw, spec, terms, at) for split, at in rows.items()},
         refused=raw.refused.sort_values("row", kind="stable", ignore_index=True),
         checks=validation.counts(raw),
         notes=raw.notes,
@@ -54,6 +54,11 @@ def prepare(settings: Settings) -> Prepared:
 
 
 def _require_sense(raw: Raw, settings: Settings) -> None:
+    if settings.tokens != "none" and raw.kind != "text":
+        raise SettingsError(
+            f"data.tokens: {settings.tokens} is for texts, and {raw.name} holds {raw.kind}. "
+            "Set it to none."
+        )
     if settings.binarize == "none":
         return
     if raw.kind != "image":
@@ -82,10 +87,14 @@ def _binarize(raw: Raw, settings: Settings) -> Raw:
 
 
 def _vocabulary(raw: Raw, settings: Settings) -> Vocabulary:
-    """Terms of the training texts in scope; of ready counts, all that they came with."""
+    """Terms, and a tokenizer, of the training texts in scope; ready counts came with theirs."""
     learned = (raw.table["split"] == "train") & raw.table["in_scope"]
     if raw.kind == "text":
-        return vocabulary.build(raw.table["text"][learned], settings)
+        texts = raw.table["text"][learned]
+        known = vocabulary.build(texts, settings)
+        if settings.tokens == "none":
+            return known
+        return known.model_copy(update={"tokenizer": tokens.train(texts, settings)})
     if raw.counts is None:
         return Vocabulary()
     bags = raw.counts[np.flatnonzero(learned)]
@@ -98,8 +107,8 @@ def _vocabulary(raw: Raw, settings: Settings) -> Vocabulary:
     )
 
 
-def _spec(raw: Raw, terms: tuple[str, ...], settings: Settings) -> Spec:
-    shape = (len(terms),) if raw.images is None else raw.images.shape[1:]
+def _spec(raw: Raw, terms: Vocabulary, settings: Settings) -> Spec:
+    shape = (len(terms.terms),) if raw.images is None else raw.images.shape[1:]
     return Spec(
         source=raw.name,
         kind="counts" if raw.images is None else "image",
@@ -109,6 +118,7 @@ def _spec(raw: Raw, terms: tuple[str, ...], settings: Settings) -> Spec:
         classes=classes(raw.table["label"]),
         factors=raw.factors,
         synthetic=raw.synthetic,
+        tokens=tokens.kinds(terms.tokenizer) if terms.tokenizer else None,
         licence=raw.licence,
     )
 
@@ -127,10 +137,13 @@ def _table(raw: Raw, at: np.ndarray) -> pd.DataFrame:
     return raw.table.drop(columns="split").iloc[at].reset_index(drop=True)
 
 
-def _arrays(raw: Raw, spec: Spec, at: np.ndarray) -> Arrays:
+def _arrays(raw: Raw, spec: Spec, terms: Vocabulary, at: np.ndarray) -> Arrays:
     table = raw.table.iloc[at]
     y = pd.Categorical(table["label"], categories=list(spec.classes)).codes.astype(np.int64)
-    return {**_seen(raw, at), "y": y, "in_scope": table["in_scope"].to_numpy(dtype=bool)}
+    labels = {"y": y, "in_scope": table["in_scope"].to_numpy(dtype=bool)}
+    if not terms.tokenizer:
+        return {**_seen(raw, at), **labels}
+    return {**_seen(raw, at), **tokens.encode(table["text"], terms.tokenizer), **labels}
 
 
 def _seen(raw: Raw, at: np.ndarray) -> Arrays:

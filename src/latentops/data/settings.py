@@ -95,7 +95,7 @@ class Settings(Section):
     @pydantic.model_validator(mode="after")
     def _every_byte_is_a_token(self) -> "Settings":
         if self.tokens == "bpe" and self.tokens_size < 256:
-            raise ValueError("tokens: bpe needs tokens_size of 256 or more, for there are 256 bytes")
+            raise ValueError("tokens: bpe needs tokens_size of 256 or more: that many bytes")
         return self
 
     @pydantic.field_validator("characters")

@@ -103,7 +103,7 @@ def _words(settings: Choice) -> "Tokenizer":
     if settings.tokens == "words":
         marks = pre_tokenizers.Split(Regex(_WORD_OR_MARK), "isolated")
         blank.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), marks])
-        spelling = [normalizers.NFKC(), normalizers.Replace("’", "'"), normalizers.Lowercase()]
+        spelling = [normalizers.NFKC(), normalizers.Replace("\u2019", "'"), normalizers.Lowercase()]
         blank.normalizer = normalizers.Sequence(spelling)
         blank.decoder = decoders.WordPiece()  # no space before . , ? !
     return blank
