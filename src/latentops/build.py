@@ -13,9 +13,12 @@ from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data import batches, weighting
 from latentops.errors import ArtifactError, SettingsError
 from latentops.model import VAE
-from latentops.networks import bow, conv, images, mlp
+from latentops.networks import bow, conv, images, mlp, recurrent, seq, transformer
 
-Model = Annotated[mlp.Settings | conv.Settings | bow.Settings, pydantic.Field(discriminator="kind")]
+Model = Annotated[
+    mlp.Settings | conv.Settings | bow.Settings | seq.Settings,
+    pydantic.Field(discriminator="kind"),
+]
 """Section `model`."""
 
 
@@ -77,6 +80,8 @@ def examples(
     if isinstance(settings, images.Settings):
         pixels = torch.tensor(arrays["x"])
         return batches.Images(pixels, _levels(spec), dynamic=spec.binarization == "dynamic")
+    if isinstance(settings, seq.Settings):
+        return batches.sequenced(arrays)
     counts = batches.counted(arrays, spec.shape[0])
     target = batches.restricted(counts, vocabulary.target)
     return batches.Bags(
@@ -87,13 +92,15 @@ def examples(
 
 def reading(settings: Model) -> tuple[object, ...]:
     """What of the settings decides the tensors of `examples`: where it is equal, they are."""
-    if isinstance(settings, images.Settings):
+    if isinstance(settings, images.Settings | seq.Settings):
         return ()
     return settings.terms, settings.input, settings.input_scale, settings.target
 
 
 def unigram(examples: batches.Examples) -> np.ndarray | None:
-    """How often each target word stands in `examples`, [W]; none for images."""
+    """How often each target word, or token, stands in `examples`, [W]; none for images."""
+    if isinstance(examples, batches.Sequences):
+        return np.bincount(examples.tokens.cpu().numpy())
     if not isinstance(examples, batches.Bags):
         return None
     target = examples.target.to("cpu")
@@ -104,6 +111,8 @@ def _assemble(
     spec: Spec, vocabulary: Vocabulary, settings: Model, unigram: np.ndarray | None
 ) -> VAE:
     _check_kind(spec, settings)
+    if isinstance(settings, seq.Settings):
+        return _sentence_model(_tokens(spec), settings, unigram)
     if isinstance(settings, bow.Settings):
         return VAE(
             bow.Encoder(_terms_read(spec, vocabulary, settings), settings),
@@ -114,6 +123,13 @@ def _assemble(
     encoder = network.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
     decoder = network.Decoder(spec.shape, settings, _image_head(spec, settings))
     return VAE(encoder, decoder, settings.latent)
+
+
+def _sentence_model(tokens: int, settings: seq.Settings, unigram: np.ndarray | None) -> VAE:
+    network = transformer if settings.network == "transformer" else recurrent
+    seen = None if unigram is None else np.pad(unigram, (0, tokens - len(unigram)))
+    encoder = network.Encoder(tokens, settings)
+    return VAE(encoder, network.Decoder(tokens, settings, _log_share(seen)), settings.latent)
 
 
 def _image_head(spec: Spec, settings: images.Settings) -> images.Head:
@@ -136,12 +152,22 @@ def _image_head(spec: Spec, settings: images.Settings) -> images.Head:
 
 
 def _check_kind(spec: Spec, settings: Model) -> None:
-    fitting = {"image": ("mlp", "conv"), "counts": ("bow",)}[spec.kind]
+    fitting = {"image": ("mlp", "conv"), "counts": ("bow", "seq")}[spec.kind]
     if settings.kind not in fitting:
         raise SettingsError(
             f"model.kind {settings.kind!r} cannot read {spec.source!r}, whose examples are of kind "
             f"{spec.kind!r}. Set model.kind to {' or '.join(fitting)}."
         )
+
+
+def _tokens(spec: Spec) -> int:
+    """How many kinds of token there are."""
+    if spec.tokens is None:
+        raise SettingsError(
+            f"model.kind: seq reads sentences, but {spec.source!r} was prepared as bags of words "
+            "alone. Set data.tokens to words, or model.kind to bow."
+        )
+    return spec.tokens
 
 
 def levels_read(spec: Spec) -> int:
