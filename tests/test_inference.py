@@ -191,7 +191,7 @@ def test_the_score_is_the_elbo_averaged_over_samples(texts: Predictor) -> None:
         (batch,) = texts._batches(TEXTS, seed=5)
         posterior = texts.vae.encode(batch.input)
         z_KBZ = posterior.mean + posterior.standard_deviation * noise_KZ[:, None]
-        expected = terms(posterior, texts.vae.decode(z_KBZ), batch.target).elbo_B.mean(0)
+        expected = terms(posterior.kl(), texts.vae.decode(z_KBZ), batch.target).elbo_B.mean(0)
         many_KBZ = posterior.sample(torch.Generator().manual_seed(0), samples=4000)
         elbo_KB = terms(posterior, texts.vae.decode(many_KBZ), batch.target).elbo_B
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
