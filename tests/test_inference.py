@@ -193,7 +193,7 @@ def test_the_score_is_the_elbo_averaged_over_samples(texts: Predictor) -> None:
         z_KBZ = posterior.mean + posterior.standard_deviation * noise_KZ[:, None]
         expected = terms(posterior.kl(), texts.vae.decode(z_KBZ), batch.target).elbo_B.mean(0)
         many_KBZ = posterior.sample(torch.Generator().manual_seed(0), samples=4000)
-        elbo_KB = terms(posterior, texts.vae.decode(many_KBZ), batch.target).elbo_B
+        elbo_KB = terms(posterior.kl(), texts.vae.decode(many_KBZ), batch.target).elbo_B
     np.testing.assert_allclose(scores, expected, rtol=1e-5)
     tolerance = 5 * elbo_KB.std(0).numpy() / SCORE_SAMPLES**0.5
     assert (abs(scores - elbo_KB.mean(0).numpy()) < tolerance).all()
