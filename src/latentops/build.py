@@ -14,6 +14,7 @@ from latentops.data import batches, weighting
 from latentops.errors import ArtifactError, SettingsError
 from latentops.model import VAE
 from latentops.networks import bow, conv, images, mlp, recurrent, seq, transformer
+from latentops.priors import Mixture, Prior, SoftmaxDirichlet
 
 Model = Annotated[
     mlp.Settings | conv.Settings | bow.Settings | seq.Settings,
@@ -82,19 +83,15 @@ def examples(
         return batches.Images(pixels, _levels(spec), dynamic=spec.binarization == "dynamic")
     if isinstance(settings, seq.Settings):
         return batches.sequenced(arrays)
-    counts = batches.counted(arrays, spec.shape[0])
-    target = batches.restricted(counts, vocabulary.target)
-    return batches.Bags(
-        input=_weighted(*_read(counts, vocabulary, settings), settings),
-        target=batches.presence(target) if settings.target == "presence" else target,
-    )
+    return _bags(batches.counted(arrays, spec.shape[0]), vocabulary, settings)
 
 
 def reading(settings: Model) -> tuple[object, ...]:
     """What of the settings decides the tensors of `examples`: where it is equal, they are."""
     if isinstance(settings, images.Settings | seq.Settings):
         return ()
-    return settings.terms, settings.input, settings.input_scale, settings.target
+    weighted = None if settings.reads_counts else (settings.input, settings.input_scale)
+    return settings.terms, weighted, settings.target, settings.thinning
 
 
 def unigram(examples: batches.Examples) -> np.ndarray | None:
@@ -114,10 +111,12 @@ def _assemble(
     if isinstance(settings, seq.Settings):
         return _sentence_model(_tokens(spec), settings, unigram)
     if isinstance(settings, bow.Settings):
+        decoder = bow.TopicDecoder if settings.decoder == "topics" else bow.Decoder
         return VAE(
             bow.Encoder(_terms_read(spec, vocabulary, settings), settings),
-            bow.Decoder(len(vocabulary.target), settings, _log_share(unigram)),
+            decoder(len(vocabulary.target), settings, _log_share(unigram)),
             settings.latent,
+            _document_prior(settings),
         )
     network = conv if isinstance(settings, conv.Settings) else mlp
     encoder = network.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
@@ -197,20 +196,52 @@ def _terms_read(spec: Spec, vocabulary: Vocabulary, settings: bow.Settings) -> i
     return words
 
 
-def _read(
-    counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settings
-) -> tuple[batches.Rows, Vocabulary]:
-    """What the encoder reads, and its vocabulary."""
+def _bags(counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settings) -> batches.Bags:
+    target = batches.restricted(counts, vocabulary.target)
+    columns = _columns_read(counts.width, vocabulary, settings)
+    read = batches.restricted(counts, columns)
+    return batches.Bags(
+        input=read if settings.reads_counts else _weighted(read, vocabulary, settings),
+        target=batches.presence(target) if settings.target == "presence" else target,
+        thinning=_thinning(columns, vocabulary.target, settings),
+    )
+
+
+def _columns_read(terms: int, vocabulary: Vocabulary, settings: bow.Settings) -> tuple[int, ...]:
     if settings.terms == "all":
-        return counts, vocabulary
-    columns = tuple(weighting.word_columns(vocabulary).tolist())
-    return batches.restricted(counts, columns), weighting.single_words(vocabulary)
+        return tuple(range(terms))
+    return tuple(weighting.word_columns(vocabulary).tolist())
+
+
+def _thinning(
+    read: tuple[int, ...], target: tuple[int, ...], settings: bow.Settings
+) -> batches.Thinning | None:
+    if settings.thinning == 0:
+        return None
+    if unread := set(target) - set(read):
+        raise SettingsError(
+            "model.thinning drops the same words from what is read and what is reconstructed, but "
+            f"with model.terms: {settings.terms} {len(unread)} terms are reconstructed and not "
+            "read. Set model.terms: all, or model.thinning: 0."
+        )
+    in_target = torch.from_numpy(np.isin(read, target))
+    return batches.Thinning(settings.thinning, in_target)
 
 
 def _weighted(counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settings) -> batches.Rows:
-    if settings.input == "tfidf":
-        return batches.tfidf_weighted(counts, vocabulary, settings.input_scale)
-    return batches.log1p_weighted(counts, settings.input_scale)
+    if settings.input == "log1p":
+        return batches.log1p_weighted(counts, settings.input_scale)
+    read = vocabulary if settings.terms == "all" else weighting.single_words(vocabulary)
+    return batches.tfidf_weighted(counts, read, settings.input_scale)
+
+
+def _document_prior(settings: bow.Settings) -> Prior | None:
+    """None: the standard normal."""
+    if settings.prior == "mixture":
+        return Mixture(settings.latent, settings.prior_parts)
+    if settings.prior == "dirichlet":
+        return SoftmaxDirichlet(settings.latent, settings.concentration)
+    return None
 
 
 def _log_share(unigram: np.ndarray | None) -> Tensor | None:

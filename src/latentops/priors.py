@@ -1,8 +1,9 @@
 """What the codes are drawn from before an example is seen: p(z).
 
-Shape suffixes: B examples, N codes, Z latent dimensions.
+Shape suffixes: B examples, N codes, Z latent dimensions, P parts of a mixture.
 """
 
+import math
 from typing import Protocol
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from latentops import elbo
 from latentops.elbo import Posterior
+
+FIRST_SPREAD = 0.5  # standard deviation of the means of a mixture's parts
 
 
 class Prior(Protocol):
@@ -39,5 +42,77 @@ class StandardNormal(nn.Module):
         return elbo.standard_normal_log_prob(z)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        device = generator.device if generator else None
-        return torch.randn((n, self.latent), generator=generator, device=device)
+        return _noise(n, self.latent, generator)
+
+
+class SoftmaxDirichlet(nn.Module):
+    """Independent normals whose softmax is near a symmetric Dirichlet distribution.
+
+    The Laplace approximation in the softmax basis (MacKay 1998; Srivastava and Sutton 2017, eq. 4)
+    has mean 0 and this variance in each dimension: what it says of two at once is left out there
+    too. The lower the concentration, the more of the softmax stands in few places.
+    """
+
+    def __init__(self, latent: int, concentration: float) -> None:
+        super().__init__()
+        self.latent = latent
+        self.variance = (1 - 1 / latent) / concentration
+
+    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        narrower = Posterior(
+            posterior.mean / math.sqrt(self.variance),
+            posterior.log_variance - math.log(self.variance),
+        )
+        return narrower.kl()
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        scale = math.sqrt(self.variance)
+        return elbo.standard_normal_log_prob(z / scale) - self.latent * math.log(scale)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return math.sqrt(self.variance) * _noise(n, self.latent, generator)
+
+
+class Mixture(nn.Module):
+    """A mixture of P independent normals, all of it learned with the model.
+
+    The best prior for an ELBO is the average of all posteriors (Hoffman and Johnson 2016), which
+    one normal cannot be. A VampPrior (Tomczak and Welling 2018) writes the same normals as codes
+    of made-up examples.
+    """
+
+    def __init__(self, latent: int, parts: int) -> None:
+        super().__init__()
+        mean_PZ = torch.empty(parts, latent)
+        if not mean_PZ.is_meta:  # where weights follow, normal_ would load the whole compiler
+            mean_PZ.normal_(std=FIRST_SPREAD)
+        self.mean = nn.Parameter(mean_PZ)
+        self.log_variance = nn.Parameter(torch.zeros(parts, latent))
+        self.logits = nn.Parameter(torch.zeros(parts))
+
+    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        """[..., B, 1]: log q(z given x) - log p(z), which is right on average over z."""
+        return (posterior.log_prob(z) - self.log_prob(z)).unsqueeze(-1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        precision_PZ = (-self.log_variance).exp()
+        squares = (  # of (z - mean) / sd, without an array of all the differences
+            z.square() @ precision_PZ.T
+            - 2 * z @ (self.mean * precision_PZ).T
+            + (self.mean.square() * precision_PZ).sum(-1)
+        )
+        constant_P = self.log_variance.sum(-1) + self.mean.shape[1] * math.log(2 * math.pi)
+        return (self.logits.log_softmax(-1) - 0.5 * (squares + constant_P)).logsumexp(-1)
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        noise_NZ1 = _noise(n, self.mean.shape[1] + 1, generator)
+        upto_P = self.logits.softmax(-1).cumsum(-1)
+        part_N = torch.bucketize(torch.special.ndtr(noise_NZ1[:, -1]), upto_P[:-1])
+        return self.mean[part_N] + (0.5 * self.log_variance[part_N]).exp() * noise_NZ1[:, :-1]
+
+
+def _noise(n: int, width: int, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(
+        (n, width), generator=generator, device=generator.device if generator else None
+    )

@@ -18,6 +18,7 @@ from latentops.artifacts import END, PAD, Arrays, Vocabulary
 from latentops.data import weighting
 
 _BATCHES_SORTED = 64
+LEAST_KEPT = 0.3  # of the words of a thinned document
 
 
 class Batch(NamedTuple):
@@ -180,35 +181,44 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Bags:
-    """Documents: what the encoder reads of them and what is to be reconstructed.
+class Thinning:
+    """Documents without some of their words, others each time, in `share` of the cases.
 
-    `thinning` is the share of the documents that a batch has without some of their words, others
-    each time: each occurrence stays with one probability, drawn for the document between
+    Each occurrence of a word stays with one probability, drawn for the document between
     `LEAST_KEPT` and 1. What is read and what is to be reconstructed lose the same ones.
     """
 
+    share: float
+    in_target: Tensor  # [V], bool: which of the terms that are read the target has too
+
+    def to(self, device: torch.device | str) -> Self:
+        return replace(self, in_target=self.in_target.to(device))
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Documents: what the encoder reads of them and what is to be reconstructed."""
+
     input: Rows
     target: Rows
-    thinning: float = 0.0
-    in_target: Tensor | None = None  # [V], bool: for thinning, which terms the target has too
+    thinning: Thinning | None = None  # both are counts then, and the input has all target words
 
     def __len__(self) -> int:
         return len(self.input)
 
     def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
         taken = self.subset(rows)
-        if self.thinning > 0:
-            taken = taken._thinned(generator)
+        if taken.thinning is not None:
+            taken = taken._thinned(taken.thinning, generator)
         return Batch(input=taken.input.csr(), target=taken.target.csr())
 
     def passes(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         return shuffled(len(self), batch_size, generator)
 
     def to(self, device: torch.device | str) -> Self:
-        in_target = None if self.in_target is None else self.in_target.to(device)
+        thinning = self.thinning and self.thinning.to(device)
         return replace(
-            self, input=self.input.to(device), target=self.target.to(device), in_target=in_target
+            self, input=self.input.to(device), target=self.target.to(device), thinning=thinning
         )
 
     def subset(self, rows: Tensor) -> Self:
@@ -221,19 +231,22 @@ class Bags:
 
     def frozen(self, seed: int) -> Self:
         """Whole documents: what is scored is not thinned."""
-        return replace(self, thinning=0.0)
+        return self if self.thinning is None else replace(self, thinning=None)
 
-    def _thinned(self, generator: torch.Generator | None) -> Self:
-        """Counts that stay of every document; those that none stays of are stored as 0."""
-        draws = torch.rand((2, len(self)), generator=generator, device=self.input.indptr.device)
-        kept_B = torch.where(draws[0] < self.thinning, LEAST_KEPT + (1 - LEAST_KEPT) * draws[1], 1)
+    def _thinned(self, thinning: Thinning, generator: torch.Generator | None) -> Self:
+        """A count of which nothing stays is stored as 0."""
+        chance, place = torch.rand(
+            (2, len(self)), generator=generator, device=self.input.indptr.device
+        )
+        kept_B = torch.where(chance < thinning.share, LEAST_KEPT + (1 - LEAST_KEPT) * place, 1)
         kept = kept_B.index_select(0, self.input.row_numbers())
         values = torch.binomial(self.input.values.float(), kept, generator=generator)
-        input_ = replace(self.input, values=values)
-        if self.in_target is None:
-            return replace(self, input=input_, target=replace(self.target, values=values))
-        also = self.in_target.index_select(0, self.input.columns)
-        return replace(self, input=input_, target=replace(self.target, values=values[also]))
+        targets = values[thinning.in_target.index_select(0, self.input.columns)]
+        return replace(
+            self,
+            input=replace(self.input, values=values),
+            target=replace(self.target, values=targets),
+        )
 
 
 @dataclass(frozen=True)
@@ -309,15 +322,6 @@ def counted(arrays: Arrays, terms: int) -> Rows:
         values=torch.tensor(arrays["counts"], dtype=torch.int32),
         width=terms,
     )
-
-
-def thinned(bags: Bags, share: float, columns: tuple[int, ...]) -> Bags:
-    """`bags` with that thinning, its input being counts and its target those of these columns."""
-    if bags.target.columns is bags.input.columns:
-        return replace(bags, thinning=share)
-    in_target = torch.zeros(bags.input.width, dtype=torch.bool)
-    in_target[list(columns)] = True
-    return replace(bags, thinning=share, in_target=in_target)
 
 
 def log1p_weighted(counts: Rows, scale: float) -> Rows:

@@ -174,7 +174,8 @@ def log1p_weights(counts: Tensor, scale: float) -> Tensor:
     logs = counts.values().log1p()
     tiny = torch.finfo(logs.dtype).tiny  # a row may have no word left
     norms_B = _row_sums(counts, logs.square()).clamp(min=tiny).sqrt()
-    return logs * (scale / norms_B).index_select(0, _rows(counts))
+    scaled: Tensor = logs * (scale / norms_B).index_select(0, _rows(counts))
+    return scaled
 
 
 def _row_sums(x: Tensor, values: Tensor) -> Tensor:

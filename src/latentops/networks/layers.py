@@ -58,15 +58,16 @@ class Encoder(nn.Module, ABC):
         """What the first layer of `body` reads, [B, D]; the generator serves dropout."""
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Posterior:
-        return self._posterior(self._through(self.enter(x, generator))[0])
+        return self.posterior(self._through(self.enter(x, generator))[0], x)
 
     def read(self, x: Tensor) -> tuple[Posterior, Tensor]:
         """The posterior, and all hidden layers after their activation, side by side, [B, H]."""
         entered_BD = self.enter(x, None)
         heads, hidden = self._through(entered_BD)
-        return self._posterior(heads), torch.cat([entered_BD[:, :0], *hidden], dim=1)
+        return self.posterior(heads, x), torch.cat([entered_BD[:, :0], *hidden], dim=1)
 
-    def _posterior(self, heads: Tensor) -> Posterior:
+    def posterior(self, heads: Tensor, x: Tensor) -> Posterior:
+        """Of the last layer's values [B, 2 Z]; what else of `x` it needs, a network says."""
         plain = posterior(heads)
         return Posterior(self.mean(plain.mean), plain.log_variance)
 
