@@ -147,7 +147,8 @@ class Encoder(layers.Encoder):
         if self.lengths is None:
             return entered
         log_B2 = torch.stack(sizes(x), dim=1).log1p()
-        return entered + self.lengths((log_B2 - TYPICAL_LOG_LENGTH) / 2)
+        told: Tensor = self.lengths((log_B2 - TYPICAL_LOG_LENGTH) / 2)
+        return entered + told
 
     def posterior(self, heads: Tensor, x: Tensor) -> Posterior:
         """The more words there are, and the more each says, the narrower.
