@@ -48,7 +48,7 @@ def read_table(path: Path, settings: Settings) -> Raw:
     rows = READERS[path.suffix.lower()](path)
     if not rows.columns or not (rows.places or rows.refused):
         raise DataError(f"{path} holds no rows.")
-    rows = _without_broken_text(rows)
+    rows = without_broken_text(rows)
     return Raw(
         name=str(path),
         kind="text",
@@ -72,7 +72,7 @@ def _table(rows: Rows, path: Path, settings: Settings) -> pd.DataFrame:
     return table.assign(row=np.array(rows.places, dtype=np.int64))
 
 
-def _without_broken_text(rows: Rows) -> Rows:
+def without_broken_text(rows: Rows) -> Rows:
     """`rows` without those where a value holds a lone surrogate, which no file could be given."""
     broken = {
         i: (rows.places[i], name, "is not UTF-8", value)
@@ -152,7 +152,7 @@ def as_truth(value: Any) -> Any:
 
 
 def _read_csv(path: Path, delimiter: str = ",") -> Rows:
-    text = _decode(path)
+    text = decode(path)
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     previous = csv.field_size_limit(sys.maxsize)
     try:
@@ -190,7 +190,7 @@ def _read_tsv(path: Path) -> Rows:
 def _read_json_lines(path: Path) -> Rows:
     objects: dict[int, dict[str, Any]] = {}
     refused = []
-    lines = [line for line in _decode(path).split("\n") if line.strip()]
+    lines = [line for line in decode(path).split("\n") if line.strip()]
     for place, line in enumerate(lines):
         try:
             value = json.loads(line)
@@ -229,7 +229,7 @@ READERS: dict[str, Callable[[Path], Rows]] = {
 }
 
 
-def _decode(path: Path) -> str:
+def decode(path: Path) -> str:
     """The text of a UTF-8 file; bytes that are not UTF-8 stay in it as lone surrogates, so that
     their rows are refused and no others."""
     content = path.read_bytes()

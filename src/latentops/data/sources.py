@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from latentops.data import own, own_images
+from latentops.data import own, own_images, own_sentences
 from latentops.data.embedded import EMBEDDED
 from latentops.data.fetch import place
 from latentops.data.public import PUBLIC, PublicSet
@@ -67,15 +67,20 @@ def _read_own(path: Path, settings: Settings) -> Raw:
 
 
 def _read_path(path: Path, settings: Settings) -> Raw:
+    if path.is_dir() and own_sentences.is_folder(path):
+        return own_sentences.read_folder(path)
     if path.is_dir():
         return own_images.read_folder(path)
+    if path.suffix.lower() == own_sentences.ENDING:
+        return own_sentences.read_file(path)
     if path.suffix.lower() == ".npz":
         return own_images.read_npz(path)
     if path.suffix.lower() in own.READERS:
         return own.read_table(path, settings)
     raise DataError(
         f"{path}: files named {path.suffix or 'without an ending'} are not read. Bring one of "
-        f"{', '.join([*own.READERS, '.npz'])}, or a folder of images."
+        f"{', '.join([*own.READERS, own_sentences.ENDING, '.npz'])}, or a folder of images, or of "
+        "sentences in train.txt."
     )
 
 
