@@ -70,7 +70,7 @@ class TestSettings:
             ({"kind": "bow", "input_scale": 0}, "greater than 0"),
             ({"kind": "mlp", "mean_scale": 0}, "greater than 0"),
             ({"kind": "bow", "terms": "pairs"}, "'all' or 'words'"),
-            ({"kind": "cnn"}, "'mlp', 'bow'"),
+            ({"kind": "cnn"}, "'mlp', 'conv', 'bow'"),
             ({"latent": 3}, "model"),
         ],
     )
