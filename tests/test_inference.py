@@ -25,7 +25,8 @@ from latentops.data.batches import in_batches
 from latentops.elbo import terms
 from latentops.errors import ArtifactError, DataError
 from latentops.inference.folder import FILES, HEAD_FILES, export
-from latentops.inference.predictor import DOCUMENT_WORDS, SCORE_SAMPLES, Predictor, Result
+from latentops.inference.forms import DOCUMENT_WORDS, Result
+from latentops.inference.predictor import SCORE_SAMPLES, Predictor
 from latentops.inference.raw import Raw
 from latentops.likelihoods import Multinomial
 

@@ -17,7 +17,8 @@ import torch
 from latentops import build
 from latentops.artifacts import Arrays, Spec, Split, Vocabulary
 from latentops.classifier import Classifier, Inputs
-from latentops.data import familiarity, weighting
+from latentops.data import familiarity, tokens, weighting
+from latentops.data import vocabulary as counting
 from latentops.data.batches import Examples, in_batches
 from latentops.elbo import Posterior
 from latentops.errors import DataError
@@ -34,6 +35,13 @@ class Prepared:
 
     arrays: Arrays
     table: pd.DataFrame
+
+
+def arrays_of_texts(texts: Sequence[str], vocabulary: Vocabulary, model: build.Model) -> Arrays:
+    """What stage prepare would write of them: counts, and the tokens where the model reads those."""
+    counts = counting.count(texts, vocabulary)
+    arrays = {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
+    return arrays | tokens.encode(texts, vocabulary.tokenizer) if model.kind == "seq" else arrays
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from latentops.classifier import Classifier
 from latentops.errors import DataError
-from latentops.inference.predictor import Predictor, Result
+from latentops.inference.forms import Result
+from latentops.inference.predictor import Predictor
+from latentops.inference.writing import Writing
 
 MAX_ROWS = 1000  # of an answer too
+MOST_BEAMS = 32
 
 Text = Annotated[str, Field(max_length=100_000)]
 Row = list[int | float]
@@ -49,11 +52,29 @@ class Around(Examples):
         return self
 
 
+class Written(Examples):
+    """Beams of a search for the most probable sentence; other models know 1 alone."""
+
+    beams: int = Field(1, ge=1, le=MOST_BEAMS)
+
+
 class Wish(Body):
-    """How many examples to generate, and of which class if not of all."""
+    """How many examples to generate: of all, of a class, or around a text; see `inference.writing`.
+
+    The last four fields are for sentences.
+    """
 
     n: int = Field(1, ge=1, le=MAX_ROWS)
     label: Annotated[str, Field(max_length=1000)] = ""
+    around: Text = ""
+    temperature: float = Field(1.0, ge=0, le=100)
+    top_k: int = Field(0, ge=0, lt=2**31)
+    top_p: float = Field(1.0, gt=0, le=1)
+    beams: int = Field(1, ge=1, le=MOST_BEAMS)
+
+    @property
+    def writing(self) -> Writing:
+        return Writing(self.temperature, self.top_k, self.top_p, self.beams)
 
 
 class Journey(Examples):
@@ -104,9 +125,17 @@ def create_app(folder: Path) -> FastAPI:
     def model() -> About:
         return _about(predictor)
 
-    for task in ("classify", "encode", "reconstruct", "denoise", "score"):
+    for task in ("classify", "encode", "denoise", "score"):
         route = _route(predictor, task)
         app.add_api_route(f"/v1/{task}", route, methods=["POST"], name=task)
+
+    @app.post("/v1/reconstruct")
+    def reconstruct(body: Written) -> Answer:
+        return _answer(predictor.reconstruct(body.inputs, body.seed, Writing(beams=body.beams)))
+
+    @app.post("/v1/nearest")
+    def nearest(body: Around) -> Answer:
+        return _answer(predictor.nearest(body.inputs, body.n, body.seed))
 
     @app.post("/v1/augment")
     def augment(body: Around) -> Answer:
@@ -114,7 +143,8 @@ def create_app(folder: Path) -> FastAPI:
 
     @app.post("/v1/generate")
     def generate(body: Wish) -> Answer:
-        return _answer(predictor.generate(body.n, body.seed, body.label))
+        made = predictor.generate(body.n, body.seed, body.label, body.around, body.writing)
+        return _answer(made)
 
     @app.post("/v1/interpolate")
     def interpolate(body: Journey) -> Answer:

@@ -27,7 +27,7 @@ class Made(Schema):
     highest VAE seed.
     """
 
-    source: str  # valid: real rows | vae | unigram | pca
+    source: str  # valid: real rows | vae | unigram | bigram | pca
     way: Literal["real", "prior", "class", "around", "between"]  # of a real row, of two
     rows: int
     nearest: float  # median distance to the nearest training row: 1 - cosine, or RMS of pixels
@@ -37,6 +37,8 @@ class Made(Schema):
     distinct_1: float | None = None
     distinct_2: float | None = None
     self_bleu: float | None = None
+    forward_perplexity: float | None = None  # of sentences, by a language model of training
+    reverse_perplexity: float | None = None  # of test sentences, by one of what was made
     agreement: float | None = None  # share that an independent classifier puts into its class
     agreement_low: float | None = None
     agreement_high: float | None = None
@@ -52,7 +54,7 @@ class Written(Schema):
     """A generated document, and the training document nearest to it."""
 
     label: str  # empty: from the prior
-    words: tuple[str, ...]  # the most probable ones
+    words: tuple[str, ...]  # the most probable ones; none beside a sentence
     document: str
     nearest: str
     nearest_label: str
@@ -60,7 +62,7 @@ class Written(Schema):
 
 
 class Crossing(Schema):
-    """The most probable words in steps from one validation document to another."""
+    """The most probable words, or sentences, in steps from one validation document to another."""
 
     first: str
     last: str
@@ -71,6 +73,7 @@ class Generation(Served):
     """New examples, and how new and how good they are."""
 
     seeds: int = 0  # VAEs
+    sentences: bool = False  # of texts: documents are sentences, not bags of words
     made: tuple[Made, ...] = ()
     gain: Claim | None = None  # in agreement with the class, paired by what was asked for
     without_classes: str = ""  # why nothing was made by class; empty: it was

@@ -13,11 +13,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from latentops.artifacts import END
 from latentops.data import corruption
-from latentops.data.batches import Bags, Examples, Images
+from latentops.data.batches import Bags, Examples, Images, Sequences
 from latentops.data.corruption import Kind
 from latentops.elbo import Posterior
 from latentops.errors import DataError
+from latentops.inference.forms import Sentences
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 
@@ -79,6 +81,22 @@ def documents(
         drawn = words(around.likelihood, lengths_N[around.source_M], around.draws_M)
         made["row"] += [rows[place] for place in around.source_M]
         made["text"] += [" ".join(words_W[each]) for each in drawn]
+    return pd.DataFrame(made).astype({"row": np.int64, "text": "str"})
+
+
+def sentences(
+    vae: VAE, examples: Sequences, form: Sentences, n: int, seed: int, rows: Sequence[int]
+) -> pd.DataFrame:
+    """Columns row, of `rows`, and text: the most probable sentence of n codes of each row.
+
+    Of a row in which no token is known there is none.
+    """
+    check(n)
+    known_N = (examples.batch(torch.arange(len(examples))).input > END).any(1)
+    made: dict[str, list[object]] = {"row": [], "text": []}
+    for around in _around(vae, examples, np.flatnonzero(known_N), n, seed, rows):
+        made["row"] += [rows[place] for place in around.source_M]
+        made["text"] += form.shown(around.likelihood)["text"].tolist()
     return pd.DataFrame(made).astype({"row": np.int64, "text": "str"})
 
 

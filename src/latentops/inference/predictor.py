@@ -4,7 +4,7 @@ Shape suffixes: N examples, B rows of a batch, K samples, Z latent dimensions, W
 P pairs of rows, S steps.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,31 +14,31 @@ import torch
 from torch import Tensor
 
 from latentops import artifacts, build, portion
-from latentops.artifacts import Arrays, Spec, Vocabulary
+from latentops.artifacts import PAD, Arrays, Spec, Vocabulary
 from latentops.classifier import Classifier
 from latentops.codec import container
-from latentops.data import vocabulary as counting
-from latentops.data.batches import Bags, Batch, Examples, Images, in_batches
+from latentops.data.batches import Bags, Batch, Examples, Images, Sequences, in_batches
 from latentops.errors import DataError
-from latentops.inference import augmenting, coding, denoising, latent_space
+from latentops.inference import augmenting, coding, denoising, forms, latent_space, neighbours
 from latentops.inference import folder as folders
 from latentops.inference import raw as raws
+from latentops.inference import writing as writings
+from latentops.inference.forms import Result
 from latentops.inference.raw import Raw
+from latentops.inference.writing import DEFAULT, Writing
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 
-Result = pd.DataFrame | np.ndarray
-
-TOP_WORDS = 10
-DOCUMENT_WORDS = 12
 SCORE_SAMPLES = 16
 _BATCH = 256
+
+Progress = Callable[[Sequence[Tensor]], Iterable[Tensor]]
 
 
 class Predictor:
     """A trained model that takes what a person has.
 
-    Counts models take texts: a list, a Series, or a table with a column `text` (or one column).
+    Models of texts take a list, a Series, or a table with a column `text` (or one column).
     Image models take [N, H, W] or [N, C, H, W]: whole grey levels, or shares in [0, 1] as floats;
     those of black and white take 0 and 255 too.
     The answers depend on the seed and on no other row, but for images that are made binary by
@@ -52,14 +52,18 @@ class Predictor:
         vocabulary: Vocabulary,
         settings: build.Model,
         head: Classifier | str,
+        progress: Progress = iter,
     ) -> None:
-        """`head` is the classifier, or a sentence on why there is none."""
+        """`head` is the classifier, or a sentence on why there is none; `progress` is given the
+        blocks of codes that are decoded, which of sentences takes time."""
         self.vae = vae
         self.spec = spec
         self.head = head
         self.vocabulary = vocabulary
         self.settings = settings
-        self._words_W = np.array([vocabulary.terms[column] for column in vocabulary.target])
+        self.progress = progress
+        self.form = forms.of(spec, vocabulary, settings)
+        self._words_W = forms.words(vocabulary)
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Predictor":
@@ -83,19 +87,35 @@ class Predictor:
         vae = build.load_model(*parts, artifacts.read_tensors(weights))
         return cls(vae, *parts, folders.head(head.parent))
 
+    @property
+    def writes_sentences(self) -> bool:
+        return isinstance(self.form, forms.Sentences)
+
     def predict(
-        self, raw: Raw, task: str = "encode", n: int = 1, seed: int = 0, label: str = ""
+        self,
+        raw: Raw,
+        task: str = "encode",
+        n: int = 1,
+        seed: int = 0,
+        label: str = "",
+        around: str = "",
+        temperature: float = DEFAULT.temperature,
+        top_k: int = DEFAULT.top_k,
+        top_p: float = DEFAULT.top_p,
+        beams: int = DEFAULT.beams,
     ) -> Result:
-        """`n` is read by augment, generate and interpolate, `label` by generate, which reads no
-        `raw`."""
+        """`n` is read by augment, generate, interpolate and nearest, `label` and `around` by
+        generate, which reads no `raw`; the last four, see `Writing`, by what writes sentences."""
+        writing = Writing(temperature, top_k, top_p, beams)
         tasks: dict[str, Callable[[], Result]] = {
             "classify": lambda: self.classify(raw, seed),
             "encode": lambda: self.encode(raw, seed),
-            "reconstruct": lambda: self.reconstruct(raw, seed),
-            "denoise": lambda: self.denoise(raw, seed),
-            "generate": lambda: self.generate(n, seed, label),
+            "reconstruct": lambda: self.reconstruct(raw, seed, writing),
+            "denoise": lambda: self.denoise(raw, seed, writing),
+            "generate": lambda: self.generate(n, seed, label, around, writing),
             "score": lambda: self.score(raw, seed),
-            "interpolate": lambda: self.interpolate(raw, n, seed),
+            "interpolate": lambda: self.interpolate(raw, n, seed, writing),
+            "nearest": lambda: self.nearest(raw, n, seed),
             "augment": lambda: self.augment(raw, n, seed),
             "compress": lambda: self.compress(raw),
             "decompress": lambda: self.decompress(raw),
@@ -155,20 +175,21 @@ class Predictor:
         return pd.DataFrame(mean_NZ.numpy(), columns=[f"z{z}" for z in range(self.vae.latent)])
 
     @torch.inference_mode()
-    def reconstruct(self, raw: Raw, seed: int = 0) -> Result:
-        """From the posterior mean: the most probable words, or images [N, C, H, W] in [0, 1]."""
-        means = (self.vae.encode(batch.input).mean for batch in self._batches(raw, seed))
-        return _joined([self._shown(self.vae.decode(mean_BZ)) for mean_BZ in means])
+    def reconstruct(self, raw: Raw, seed: int = 0, writing: Writing = DEFAULT) -> Result:
+        """From the posterior mean: images [N, C, H, W] in [0, 1], or a table with a column `words`,
+        the most probable ones, or `text`, the sentence that is most likely."""
+        return self._shown(self._means(raw, seed), writing)
 
     @torch.inference_mode()
-    def denoise(self, raw: Raw, seed: int = 0) -> Result:
+    def denoise(self, raw: Raw, seed: int = 0, writing: Writing = DEFAULT) -> Result:
         """Damaged inputs as the model would have them.
 
-        Images [N, C, H, W] in [0, 1], from the posterior mean; of texts a column `words`: those
-        that `denoising.cleaned` leaves or adds, the most probable first, none where none is known.
+        Images [N, C, H, W] in [0, 1] and sentences, from the posterior mean; of bags of words a
+        column `words`: those that `denoising.cleaned` leaves or adds, the most probable first, none
+        where none is known.
         """
-        if self.spec.kind == "image":
-            return self.reconstruct(raw, seed)
+        if not isinstance(self.form, forms.Words):
+            return self.reconstruct(raw, seed, writing)
         anyway_W = denoising.expected_anyway(self.vae)
         found = [self._cleaned(batch, anyway_W) for batch in self._batches(raw, seed)]
         return pd.DataFrame({"words": [words for part in found for words in part]})
@@ -183,19 +204,33 @@ class Predictor:
         ]
 
     @torch.inference_mode()
-    def generate(self, n: int = 1, seed: int = 0, label: str = "") -> Result:
-        """From the prior: images, or the most probable words and a document drawn from them.
+    def generate(
+        self,
+        n: int = 1,
+        seed: int = 0,
+        label: str = "",
+        around: str = "",
+        writing: Writing = DEFAULT,
+    ) -> Result:
+        """From the prior: images, sentences, or the most probable words and a document of them.
 
-        With a `label`, from where the codes of that class lie. Raises DataError for a class that
-        was not learned from.
+        With a `label` from where the codes of that class lie, with a text to be `around` from its
+        posterior. Raises DataError for a class that was not learned from.
         """
         if n < 1:
             raise DataError(f"n should be at least 1 example to generate. Got {n}.")
+        self._require_writer(writing)
         generator = _seeded(seed)
-        z_NZ = self._codes(n, generator, label)
-        return self._decoded(z_NZ, lambda likelihood: self._dreamt(likelihood, generator))
+        z_NZ = self._codes(n, generator, label, around)
+        return self._decoded(
+            z_NZ, lambda likelihood: self.form.dreamt(likelihood, writing, generator)
+        )
 
-    def _codes(self, n: int, generator: torch.Generator, label: str) -> Tensor:
+    def _codes(self, n: int, generator: torch.Generator, label: str, around: str) -> Tensor:
+        if label and around:
+            raise DataError("Ask for a label, or for a text to be around: not for both.")
+        if around:
+            return self._codes_around(n, generator, around)
         if not label:
             return self.vae.prior.sample(n, generator)
         codes = latent_space.codes_of(self.head)
@@ -203,22 +238,48 @@ class Predictor:
         y = latent_space.class_index(self.head, label)
         return latent_space.of_classes(codes, np.full(n, y), generator)
 
+    def _codes_around(self, n: int, generator: torch.Generator, text: str) -> Tensor:
+        if self.spec.kind == "image":
+            raise DataError("An image model knows no text to be around: ask for task augment.")
+        (batch,) = self._batches([text], seed=0)
+        return self.vae.encode(batch.input).sample(generator, samples=n)[:, 0]
+
     @torch.inference_mode()
-    def interpolate(self, raw: Raw, n: int, seed: int = 0) -> Result:
+    def interpolate(self, raw: Raw, n: int, seed: int = 0, writing: Writing = DEFAULT) -> Result:
         """n steps from each row's code to the next row's, both ends included.
 
         Of N rows: images [(N - 1) * n, C, H, W], or a table with the columns pair and step, which
-        count from 0, and words, the most probable ones. Raises DataError for fewer than two rows.
+        count from 0, and what `reconstruct` gives. Raises DataError for fewer than two rows.
         """
         mean_NZ = self._means(raw, seed)
         if len(mean_NZ) < 2:
             raise DataError("Interpolation goes from each row to the next: give two rows or more.")
         path_PSZ = latent_space.between(mean_NZ[:-1], mean_NZ[1:], n)
-        shown = self._decoded(path_PSZ.flatten(0, 1), self._shown)
+        shown = self._shown(path_PSZ.flatten(0, 1), writing)
         if isinstance(shown, pd.DataFrame):
             pair, step = np.divmod(np.arange(len(shown)), n)
-            return pd.DataFrame({"pair": pair, "step": step, "words": shown["words"]})
+            return pd.concat([pd.DataFrame({"pair": pair, "step": step}), shown], axis=1)
         return shown
+
+    @torch.inference_mode()
+    def nearest(self, raw: Raw, n: int = 1, seed: int = 0) -> pd.DataFrame:
+        """Of each row the n other rows whose codes lie nearest, the nearest first.
+
+        Columns row, neighbour (which count from 0), distance and, of texts, the neighbour's text.
+        Raises DataError for fewer than two rows.
+        """
+        found = neighbours.nearest(self._means(raw, seed), n)
+        rows, kept = found.place_NK.shape
+        table = pd.DataFrame(
+            {
+                "row": np.repeat(np.arange(rows), kept),
+                "neighbour": found.place_NK.ravel(),
+                "distance": found.distance_NK.ravel(),
+            }
+        )
+        if self.spec.kind == "image":
+            return table
+        return table.assign(text=np.array(raws.texts(raw), dtype=object)[table["neighbour"]])
 
     @torch.inference_mode()
     def augment(
@@ -231,6 +292,9 @@ class Predictor:
         """
         examples = self._examples(self._arrays(raw)).frozen(seed)
         numbers = range(len(examples)) if rows is None else rows
+        if isinstance(examples, Sequences):
+            assert isinstance(self.form, forms.Sentences)
+            return augmenting.sentences(self.vae, examples, self.form, n, seed, numbers)
         if isinstance(examples, Bags):
             return augmenting.documents(self.vae, examples, self._words_W, n, seed, numbers)
         assert isinstance(examples, Images)
@@ -252,15 +316,32 @@ class Predictor:
         coded_by = coding.model(self.vae, self.spec, self.settings)
         return container.decompress(coded_by, coding.file_bytes(raw))
 
+    def _shown(self, z_NZ: Tensor, writing: Writing) -> Result:
+        self._require_writer(writing)
+        return self._decoded(z_NZ, lambda likelihood: self.form.shown(likelihood, writing))
+
     def _decoded(self, z_NZ: Tensor, show: Callable[[Likelihood], Result]) -> Result:
-        return _joined([show(self.vae.decode(z_BZ)) for z_BZ in torch.split(z_NZ, _BATCH)])
+        blocks = torch.split(z_NZ, forms.CODES_AT_ONCE)
+        return _joined([show(self.vae.decode(z_BZ)) for z_BZ in self.progress(blocks)])
+
+    def _require_writer(self, writing: Writing) -> None:
+        if not self.writes_sentences:
+            writings.require_default(writing)
 
     @torch.inference_mode()
     def score(self, raw: Raw, seed: int = 0) -> pd.DataFrame:
-        """Column elbo_nats, over 16 samples of z whose noise is the same for every example."""
+        """Column elbo_nats, over 16 samples of z whose noise is the same for every example.
+
+        Of sentences also nats_per_token: -ELBO by the number of tokens, the end counted.
+        """
         noise_KZ = torch.randn((SCORE_SAMPLES, self.vae.latent), generator=_seeded(seed))
-        elbo_N = torch.cat([self._elbo(batch, noise_KZ) for batch in self._batches(raw, seed)])
-        return pd.DataFrame({"elbo_nats": elbo_N.numpy()})
+        batches = list(self._batches(raw, seed))
+        elbo_N = torch.cat([self._elbo(batch, noise_KZ) for batch in batches])
+        found = pd.DataFrame({"elbo_nats": elbo_N.numpy()})
+        if not self.writes_sentences:
+            return found
+        tokens_N = torch.cat([(batch.target != PAD).sum(1) for batch in batches])
+        return found.assign(nats_per_token=(-elbo_N / tokens_N).numpy())
 
     def _elbo(self, batch: Batch, noise_KZ: Tensor) -> Tensor:
         posterior = self.vae.encode(batch.input)
@@ -282,8 +363,7 @@ class Predictor:
     def _arrays(self, raw: Raw) -> Arrays:
         if self.spec.kind == "image":
             return {"x": raws.pixels(raw, self.spec)}
-        counts = counting.count(raws.texts(raw), self.vocabulary)
-        return {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
+        return portion.arrays_of_texts(raws.texts(raw), self.vocabulary, self.settings)
 
     def _examples(self, arrays: Arrays) -> Examples:
         return build.examples(self.spec, self.vocabulary, arrays, self.settings)
@@ -292,22 +372,6 @@ class Predictor:
         parts = (arrays["counts"], arrays["indices"], arrays["indptr"])
         shape = len(arrays["indptr"]) - 1, self.spec.shape[0]
         return scipy.sparse.csr_matrix(parts, shape=shape)
-
-    def _shown(self, likelihood: Likelihood) -> Result:
-        if self.spec.kind == "image":
-            return likelihood.mean.numpy()
-        best = likelihood.mean.topk(min(TOP_WORDS, len(self._words_W))).indices
-        return pd.DataFrame({"words": self._words_W[best.numpy()].tolist()})
-
-    def _dreamt(self, likelihood: Likelihood, generator: torch.Generator) -> Result:
-        shown = self._shown(likelihood)
-        if isinstance(shown, pd.DataFrame):
-            shown["document"] = [self._document(row_W, generator) for row_W in likelihood.mean]
-        return shown
-
-    def _document(self, share_W: Tensor, generator: torch.Generator) -> str:
-        drawn = torch.multinomial(share_W, DOCUMENT_WORDS, replacement=True, generator=generator)
-        return " ".join(self._words_W[drawn.numpy()])
 
 
 def _seeded(seed: int) -> torch.Generator:

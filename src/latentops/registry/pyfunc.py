@@ -10,7 +10,8 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from latentops.inference.predictor import Predictor, Result
+from latentops.inference.forms import Result
+from latentops.inference.predictor import Predictor
 
 
 class Model(PythonModel):

@@ -1,6 +1,6 @@
 """The section of the report on generation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -10,11 +10,23 @@ from latentops.report.document import Block, Cell, Noted, Picture, Section, Tabl
 from latentops.report.facts import Facts
 from latentops.report.judgement import outcome
 
+Columns = tuple[tuple[str, Callable[[Made], str]], ...]
+
 TITLE = "Generation"
 LONGEST_TEXT = 160
 
-_SOURCES = {"valid": "real validation rows", "vae": "VAE", "unigram": "unigram", "pca": "PCA"}
-_BASELINES = {"unigram": "a unigram sampler of each class", "pca": "a PCA with a normal per class"}
+_SOURCES = {
+    "valid": "real validation rows",
+    "vae": "VAE",
+    "unigram": "unigram",
+    "bigram": "bigram",
+    "pca": "PCA",
+}
+_BASELINES = {
+    "unigram": "a unigram sampler of each class",
+    "bigram": "a bigram sampler of each class",
+    "pca": "a PCA with a normal per class",
+}
 _WAYS = {
     "real": "",
     "prior": "from the prior",
@@ -29,6 +41,16 @@ _TEXTS = (
     "training document, median; a copy is the bag of one; class: the share that a linear SVM on "
     "TF-IDF, which has seen no VAE, puts into the class of the row or the one asked for. The "
     "unigram sampler draws words by how often they stand in training, or in the class."
+)
+_SENTENCES = (
+    "Sentences are drawn token by token. Forward perplexity: of the made sentences, by a language "
+    "model of the training sentences (trigrams, Kneser-Ney): low where they are usual; reverse: of "
+    "test sentences, by such a model of the made ones: low where these are good and varied, so "
+    "that both together tell. Distinct-n: different n-grams in all; self-BLEU: how much of a "
+    "sentence stands in others, 1 to 4 tokens long; nearest: 1 - cosine of TF-IDF to the nearest "
+    "training sentence, median; a copy is one, token by token; class: the share that a linear SVM "
+    "on TF-IDF, which has seen no VAE, puts into the class of the row or the one asked for. The "
+    "bigram sampler knows of each token what follows it in training, or in the class."
 )
 _IMAGES = (
     "Fréchet and kernel distance are to as many test images, in the features of {seen_by}, "
@@ -54,11 +76,17 @@ def _blocks(found: Generation, facts: Facts) -> Iterable[Block]:
     if copied := _copying(found):
         yield Warned(copied)
     yield _table(found)
-    yield Text(_IMAGES.format(seen_by=found.seen_by) if found.seen_by else _TEXTS)
+    yield Text(_explained(found))
     yield from _pictures(found, facts)
     if found.written:
-        yield _written(found.written)
-    yield from map(_crossing, found.crossings)
+        yield _sentences(found.written) if found.sentences else _written(found.written)
+    yield from (_crossing(each, found.sentences) for each in found.crossings)
+
+
+def _explained(found: Generation) -> str:
+    if found.seen_by:
+        return _IMAGES.format(seen_by=found.seen_by)
+    return _SENTENCES if found.sentences else _TEXTS
 
 
 def _findings(found: Generation) -> Iterable[str]:
@@ -130,8 +158,8 @@ def _copying(found: Generation) -> str:
 
 
 def _table(found: Generation) -> Table:
-    columns = _IMAGE_COLUMNS if found.seen_by else _TEXT_COLUMNS
-    rows = tuple((_source(each), *(str(tell(each)) for _, tell in columns)) for each in found.made)
+    columns = _columns(found)
+    rows = tuple((_source(each), *(tell(each) for _, tell in columns)) for each in found.made)
     return Table(
         ("Examples", *(name for name, _ in columns)),
         rows,
@@ -139,6 +167,12 @@ def _table(found: Generation) -> Table:
         marked=frozenset(place for place, each in enumerate(found.made) if each.source == "vae"),
         caption=f"{found.made[0].rows:,} examples of each; {_vaes(found)}",
     )
+
+
+def _columns(found: Generation) -> Columns:
+    if found.seen_by:
+        return _IMAGE_COLUMNS
+    return _SENTENCE_COLUMNS if found.sentences else _TEXT_COLUMNS
 
 
 def _vaes(found: Generation) -> str:
@@ -190,18 +224,27 @@ def _plain(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-_SHARED = (
+def _perplexity(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f}"
+
+
+_SHARED: Columns = (
     ("Nearest", lambda each: _plain(each.nearest)),
     ("Copies, %", _copies),
     ("Class, %", _class),
 )
-_TEXT_COLUMNS = (
+_TEXT_COLUMNS: Columns = (
     ("Distinct-1", lambda each: _plain(each.distinct_1)),
     ("Distinct-2", lambda each: _plain(each.distinct_2)),
     ("Self-BLEU", lambda each: _plain(each.self_bleu)),
     *_SHARED,
 )
-_IMAGE_COLUMNS = (("Fréchet", _frechet), ("Kernel", _kernel), *_SHARED)
+_SENTENCE_COLUMNS: Columns = (
+    ("Forward", lambda each: _perplexity(each.forward_perplexity)),
+    ("Reverse", lambda each: _perplexity(each.reverse_perplexity)),
+    *_TEXT_COLUMNS,
+)
+_IMAGE_COLUMNS: Columns = (("Fréchet", _frechet), ("Kernel", _kernel), *_SHARED)
 
 
 def _of(found: Generation, source: str, way: str) -> Made:
@@ -257,14 +300,33 @@ def _written(written: Sequence[Written]) -> Table:
     )
 
 
-def _crossing(crossing: Crossing) -> Table:
+def _sentences(written: Sequence[Written]) -> Table:
+    rows = tuple(
+        (
+            each.label or "prior",
+            _cut(each.document),
+            Noted(_cut(each.nearest), each.nearest_label),
+            f"{each.cosine:.2f}",
+        )
+        for each in written
+    )
+    return Table(
+        ("Asked for", "Sentence", "Nearest training sentence", "Cosine"),
+        rows,
+        numeric=frozenset({3}),
+        caption="Generated sentences",
+    )
+
+
+def _crossing(crossing: Crossing, of_sentences: bool) -> Table:
     last = len(crossing.words) - 1
     rows = tuple(
         (f"{100 * step / last:.0f}{numbers.HARD_SPACE}%", " ".join(words))
         for step, words in enumerate(crossing.words)
     )
+    header = "Sentence that is most likely" if of_sentences else "Words that the code raises"
     caption = f"From “{_cut(crossing.first)}” to “{_cut(crossing.last)}”, validation texts"
-    return Table(("Way", "Words that the code raises"), rows, frozenset({0}), caption=caption)
+    return Table(("Way", header), rows, frozenset({0}), caption=caption)
 
 
 def _cut(text: str) -> str:
