@@ -32,7 +32,7 @@ from latentops.likelihoods import Multinomial
 from latentops.portion import Portion
 from latentops.report import augmentation as report
 from latentops.report.document import Picture, Table, Text
-from latentops.scoring import extra
+from latentops.scoring import augmented
 from latentops.verdict import heads
 from latentops.verdict.heads import Choice
 from latentops.verdict.results import Claim
@@ -420,10 +420,10 @@ def test_a_file_gets_what_the_predictor_gives_whatever_its_chunks(
     at_once: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extra, "_ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr(augmented, "_ROWS_AT_ONCE", at_once)
     target = tmp_path / f"out.{suffix}"
-    recipe = extra.Recipe("vae", 3, 5, texts)
-    done = extra.augment_file(recipe, written(ROWS), target)
+    recipe = augmented.Recipe("vae", 3, 5, texts)
+    done = augmented.augment_file(recipe, written(ROWS), target)
     assert (done.rows, done.made, done.skipped) == (4, 6, 2)
     readers = {"csv": pd.read_csv, "jsonl": lambda path: pd.read_json(path, lines=True)}
     found = readers.get(suffix, pd.read_parquet)(target)
@@ -440,7 +440,7 @@ def test_a_file_gets_what_the_predictor_gives_whatever_its_chunks(
 def test_easy_methods_need_no_model_and_no_known_word(tmp_path: Path, method: str) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     pd.DataFrame(ROWS).rename(columns={"text": "said", "label": "topic"}).to_csv(source)
-    done = extra.augment_file(extra.Recipe(method, 2, 0), source, target, "said", "topic")
+    done = augmented.augment_file(augmented.Recipe(method, 2, 0), source, target, "said", "topic")
     found = pd.read_csv(target)
     assert (done.made, done.skipped) == (6, 1)
     assert list(found) == ["said", "topic", "source_row", "method", "seed"]
@@ -450,8 +450,8 @@ def test_easy_methods_need_no_model_and_no_known_word(tmp_path: Path, method: st
 
 def test_a_file_without_anything_to_use_has_no_new_row(texts: Predictor, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("text\nzzz\n \n")
-    done = extra.augment_file(
-        extra.Recipe("vae", 2, 0, texts), tmp_path / "in.csv", tmp_path / "out.csv"
+    done = augmented.augment_file(
+        augmented.Recipe("vae", 2, 0, texts), tmp_path / "in.csv", tmp_path / "out.csv"
     )
     assert (done.rows, done.made, done.skipped) == (2, 0, 2)
     assert (tmp_path / "out.csv").read_text() == "text,source_row,method,seed\n"
@@ -471,8 +471,8 @@ def test_an_unusable_file_leaves_no_output(
 ) -> None:
     (tmp_path / "in.csv").write_text(content)
     with pytest.raises(DataError, match=said) as error:
-        extra.augment_file(
-            extra.Recipe("typo", 1, 0), tmp_path / "in.csv", tmp_path / "out.csv", label=label
+        augmented.augment_file(
+            augmented.Recipe("typo", 1, 0), tmp_path / "in.csv", tmp_path / "out.csv", label=label
         )
     assert "\n" not in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
@@ -481,20 +481,20 @@ def test_an_unusable_file_leaves_no_output(
 def test_a_column_is_not_text_and_label_at_once(tmp_path: Path) -> None:
     pd.DataFrame({"text": ["turn on the light"]}).to_csv(tmp_path / "in.csv", index=False)
     with pytest.raises(SettingsError, match="holds the texts"):
-        extra.augment_file(
-            extra.Recipe("typo", 1, 0), tmp_path / "in.csv", tmp_path / "out.csv", label="text"
+        augmented.augment_file(
+            augmented.Recipe("typo", 1, 0), tmp_path / "in.csv", tmp_path / "out.csv", label="text"
         )
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_a_model_of_images_is_sent_to_its_task(texts: Predictor, images: Predictor) -> None:
-    extra.require_texts(texts)
+    augmented.require_texts(texts)
     with pytest.raises(SettingsError, match="task augment"):
-        extra.require_texts(images)
+        augmented.require_texts(images)
 
 
 def test_the_command_writes_the_file_and_counts(folders: dict[str, Path], tmp_path: Path) -> None:
-    assert command._METHODS == extra.METHODS
+    assert command._METHODS == augmented.METHODS
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     pd.DataFrame(ROWS).to_csv(source, index=False)
     options = ["--input", str(source), "--output", str(target), "-n", "2"]

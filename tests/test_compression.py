@@ -184,9 +184,12 @@ def test_an_output_that_is_the_input_or_has_another_ending_is_refused(tmp_path: 
     model = model_folder(tmp_path)
     file = compressed(model, tmp_path)
     source = tmp_path / "images.npz"
-    with pytest.raises(LatentOpsError, match="is the input itself"):
+    with pytest.raises(LatentOpsError, match=r"should end in \.lops\. Found '\.npz'"):
         invoke("compress", model, "--input", source, "--output", source)
-    with pytest.raises(LatentOpsError, match=r"should end in \.npy or \.npz"):
+    (tmp_path / "same.npz").symlink_to(source)
+    with pytest.raises(LatentOpsError, match="is the input itself"):
+        invoke("decompress", model, "--input", source, "--output", tmp_path / "same.npz")
+    with pytest.raises(LatentOpsError, match=r"should end in \.npy, \.npz\. Found '\.csv'"):
         invoke("decompress", model, "--input", file, "--output", tmp_path / "again.csv")
 
 

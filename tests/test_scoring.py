@@ -22,7 +22,7 @@ from tiny_model import COUNTS, IMAGES, TEXTS, write_project
 from latentops.errors import ArtifactError, DataError, SettingsError
 from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
-from latentops.scoring import readers, run
+from latentops.scoring import readers, run, writers
 from latentops.scoring.run import score_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -377,8 +377,8 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_read(tmp_path: P
         ("out", "no ending"),
     ):
         with pytest.raises(SettingsError, match=said):
-            run.check_paths(given, tmp_path / name)
-    run.check_paths(given, tmp_path / "out.csv")
+            writers.check_paths(given, tmp_path / name)
+    writers.check_paths(given, tmp_path / "out.csv")
 
 
 def test_an_output_that_cannot_be_written_is_one_line(texts: Predictor, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ BREAKS = [
         "tests/test_augmentation.py::test_no_choice_looks_at_test",
     ),
     (
-        "scoring/extra.py",
+        "scoring/augmented.py",
         "pyarrow.array(row.to_numpy() - rows_before)",
         "pyarrow.array(row.to_numpy())",
         "tests/test_augmentation.py::test_a_file_gets_what_the_predictor_gives_whatever_its_chunks",

@@ -4,27 +4,21 @@ from pathlib import Path
 
 import click
 
+from latentops.cli import files
 from latentops.cli.models import model_folder
 
-_METHODS = ("vae", "swap", "delete", "typo")  # scoring.extra.METHODS, which takes seconds to load
+_METHODS = (
+    "vae",
+    "swap",
+    "delete",
+    "typo",
+)  # scoring.augmented.METHODS, which takes seconds to load
 
 
 @click.command()
 @click.argument("model", required=False)
-@click.option(
-    "--input",
-    "source",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Texts: .csv, .tsv, .jsonl or .parquet.",
-)
-@click.option(
-    "--output",
-    "target",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="To write: .csv, .jsonl or .parquet.",
-)
+@files.source("Texts: .csv, .tsv, .jsonl or .parquet.")
+@files.target("To write: .csv, .jsonl or .parquet.")
 @click.option(
     "--method",
     type=click.Choice(_METHODS),
@@ -39,9 +33,7 @@ _METHODS = ("vae", "swap", "delete", "typo")  # scoring.extra.METHODS, which tak
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all draws."
 )
-@click.option(
-    "--text-column", default="text", show_default=True, help="Of the input, with the texts."
-)
+@files.text_column
 @click.option(
     "--label-column",
     default=None,
@@ -66,17 +58,17 @@ def augment(
     """
     if model is not None and method != "vae":
         raise click.UsageError(f"Method {method} needs no model: leave {model} out.")
-    from latentops.scoring import run
+    from latentops.scoring import writers
 
     source, target = source.absolute(), target.absolute()  # before the project is entered
-    run.check_paths(source, target)
+    writers.check_paths(source, target)
     from latentops.inference.predictor import Predictor
-    from latentops.scoring import extra
+    from latentops.scoring import augmented
 
     predictor = Predictor.from_folder(model_folder(model)) if method == "vae" else None
     if predictor is not None:
-        extra.require_texts(predictor)
-    recipe = extra.Recipe(method, n, seed, predictor)
-    done = extra.augment_file(recipe, source, target, text_column, label_column)
+        augmented.require_texts(predictor)
+    recipe = augmented.Recipe(method, n, seed, predictor)
+    done = augmented.augment_file(recipe, source, target, text_column, label_column)
     skipped = f"; {done.skipped:,} skipped, without a word to use" if done.skipped else ""
     click.echo(f"{target}: {done.made:,} new rows of {done.rows:,}{skipped}, {done.seconds:.1f} s")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from latentops.cli import project
+from latentops.cli import files, project
 from latentops.errors import ArtifactError, SettingsError
 
 if TYPE_CHECKING:
@@ -46,20 +46,8 @@ def serve(model: str | None, host: str, port: int) -> None:
 
 @click.command()
 @click.argument("model", required=False)
-@click.option(
-    "--input",
-    "source",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Texts: .csv, .tsv, .jsonl or .parquet. Images: .npz (x) or .npy.",
-)
-@click.option(
-    "--output",
-    "target",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="To write: .csv, .jsonl or .parquet.",
-)
+@files.source("Texts: .csv, .tsv, .jsonl or .parquet. Images: .npz (x) or .npy.")
+@files.target("To write: .csv, .jsonl or .parquet.")
 @click.option(
     "--task",
     type=click.Choice(["classify", "encode", "score"]),
@@ -67,9 +55,7 @@ def serve(model: str | None, host: str, port: int) -> None:
     show_default=True,
     help="A label, a code in the latent space, or the ELBO for each row.",
 )
-@click.option(
-    "--text-column", default="text", show_default=True, help="Of the input, with the texts."
-)
+@files.text_column
 @click.option(
     "--batch-size",
     "rows_at_once",
@@ -93,10 +79,10 @@ def predict(
     out_of_scope_score, or z0, z1, ..., or elbo_nats. A row without a text gets an empty answer. The
     output is written whole or not at all.
     """
-    from latentops.scoring import run
+    from latentops.scoring import run, writers
 
     source, target = source.absolute(), target.absolute()  # before the project is entered
-    run.check_paths(source, target)
+    writers.check_paths(source, target)
     from latentops.inference.predictor import Predictor
 
     predictor = Predictor.from_folder(model_folder(model))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from latentops import artifacts
 from latentops.artifacts import Spec
-from latentops.errors import DataError, SettingsError
+from latentops.errors import DataError
 from latentops.inference.predictor import Predictor
 from latentops.scoring import readers, writers
 from latentops.scoring.readers import Chunk
@@ -29,13 +29,6 @@ class Summary:
     rows: int
     without_text: int  # rows that got empty answers
     seconds: float
-
-
-def check_paths(source: Path, target: Path) -> None:
-    """Raises SettingsError; to be called before a model is loaded for nothing."""
-    writers.check_output(target)
-    if source.exists() and target.exists() and source.samefile(target):
-        raise SettingsError(f"{target} is the input itself. Name another file for the output.")
 
 
 def score_file(

@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,20 @@ from latentops.errors import DataError, SettingsError
 Write = Callable[[pyarrow.Table], None]
 
 
-def check_output(path: Path) -> None:
-    """Raises SettingsError where nothing could be written at `path`."""
-    if path.suffix.lower() not in WRITERS:
+def check_paths(source: Path, target: Path, endings: Sequence[str] = ()) -> None:
+    """Raises SettingsError where nothing could be written; `endings` are those of tables else.
+
+    To be called before a model is loaded for nothing.
+    """
+    endings = endings or tuple(WRITERS)
+    if target.suffix.lower() not in endings:
         raise SettingsError(
-            f"{path} should end in {', '.join(WRITERS)}. Found {path.suffix or 'no ending'!r}."
+            f"{target} should end in {', '.join(endings)}. Found {target.suffix or 'no ending'!r}."
         )
-    if path.is_dir():
-        raise SettingsError(f"{path} is a folder. Name a file to write.")
+    if target.is_dir():
+        raise SettingsError(f"{target} is a folder. Name a file to write.")
+    if source.exists() and target.exists() and source.samefile(target):
+        raise SettingsError(f"{target} is the input itself. Name another file for the output.")
 
 
 def check_columns(path: Path, schema: pyarrow.Schema) -> None:
