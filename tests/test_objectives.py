@@ -310,7 +310,10 @@ def test_narrow_codes_far_apart_stay_finite() -> None:
         ({"mutual_information": -1}, "objective.mutual_information"),
         ({"total_correlation": float("inf")}, "objective.total_correlation"),
         ({"dimension_wise": -0.5}, "objective.dimension_wise"),
-        ({"total_correlation": 4, "free_nats": 0.1}, "free_nats and capacity_nats change"),
+        (
+            {"total_correlation": 4, "free_nats": 0.1},
+            "free_nats, capacity_nats, rate_nats and samples change",
+        ),
         ({"dimension_wise": 2, "capacity_nats": 0}, "leave mutual_information, total_corr"),
         ({"total_corelation": 4}, "Did you mean 'total_correlation'?"),
         ({"betta": 1}, "Did you mean 'beta'?"),

@@ -21,7 +21,7 @@ from latentops.errors import NumericalError, SettingsError
 from latentops.metrics.kl_decomposition import decompose
 from latentops.model import VAE
 from latentops.networks import bow, mlp
-from latentops.training import loop
+from latentops.training import loop, schedule
 from latentops.training.settings import Settings
 
 NEUTRAL = objectives.Settings()
@@ -201,12 +201,12 @@ def test_the_weights_are_those_of_a_plain_loop(optimizer: str, schedule: str) ->
 
 def test_the_cosine_schedule_starts_at_the_rate_and_ends_at_five_percent() -> None:
     settings = Settings(learning_rate=0.2, schedule="cosine")
-    rates = [loop.learning_rate_at(step, 11, settings) for step in range(11)]
+    rates = [schedule.learning_rate_at(step, 11, settings) for step in range(11)]
     assert rates[0] == pytest.approx(0.2)
     assert rates[5] == pytest.approx(0.5 * (0.2 + 0.01))
     assert rates[-1] == pytest.approx(0.01)
     assert rates == sorted(rates, reverse=True)
-    assert loop.learning_rate_at(0, 1, settings) == pytest.approx(0.2)
+    assert schedule.learning_rate_at(0, 1, settings) == pytest.approx(0.2)
 
 
 def test_each_epoch_meets_every_example_once_in_a_new_order() -> None:

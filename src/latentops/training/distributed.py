@@ -62,6 +62,10 @@ class Ranks:
         """The same of what the batch was coded as."""
         return posterior, z_BZ
 
+    def whole_values(self, values_B: Tensor) -> Tensor:
+        """The same of a value for each example."""
+        return values_B
+
     def add_gradients(self, network: nn.Module) -> None:
         """Make each gradient the sum over the ranks."""
 
@@ -124,6 +128,9 @@ class ManyRanks(Ranks):
         own = torch.cat([posterior.mean, posterior.log_variance, z_BZ], dim=1)
         mean_BZ, log_variance_BZ, all_z_BZ = self._whole(own).chunk(3, dim=1)
         return Posterior(mean_BZ, log_variance_BZ), all_z_BZ
+
+    def whole_values(self, values_B: Tensor) -> Tensor:
+        return self._whole(values_B)
 
     def add_gradients(self, network: nn.Module) -> None:
         """Small ones in one message, for each costs its own time; large ones are not copied."""

@@ -17,10 +17,14 @@ from torch import Tensor, nn
 from latentops import elbo, objectives
 from latentops.data.batches import Batch, Examples, in_batches
 from latentops.errors import NumericalError, SettingsError
-from latentops.model import VAE, Output
+from latentops.model import VAE
+from latentops.training.average import Average
 from latentops.training.checkpoint import Checkpoint, State
+from latentops.training.cost import Costs
 from latentops.training.distributed import ALONE, Ranks
+from latentops.training.lead import Lead, information_nats
 from latentops.training.progress import Progress
+from latentops.training.schedule import Moment, learning_rate_at, moment
 from latentops.training.settings import Settings
 
 Row = dict[str, float]
@@ -37,7 +41,6 @@ COLUMNS = (
     "valid_distortion_nats",
     "valid_elbo_nats",
 )
-_LAST_SHARE_OF_RATE = 0.05
 _STEPS_BETWEEN_LOOKS = 100
 
 
@@ -116,12 +119,16 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if found and name != "cpu" else "cpu")
 
 
-def learning_rate_at(step: int, steps: int, settings: Settings) -> float:
-    """The rate of update `step` of `steps`, counted from 0."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    fallen = 0.5 * (1.0 - math.cos(math.pi * step / max(1, steps - 1)))
-    return settings.learning_rate * (1.0 - (1.0 - _LAST_SHARE_OF_RATE) * fallen)
+def settled(row: Row, examples: int, objective: objectives.Settings, settings: Settings) -> bool:
+    """Whether the ELBO at the end of this epoch compares with that of later ones.
+
+    It does after the pretraining and the last warm-up; where a rate is to be held, while it is.
+    """
+    if row["epoch"] <= settings.pretrain_epochs:
+        return False
+    now = moment(int(row["step"]), examples, settings)
+    risen = objectives.settled(now.step, now.steps, objective)
+    return risen and objectives.rate_is_held(row["valid_rate_nats"], objective)
 
 
 class _Loop:
@@ -145,16 +152,25 @@ class _Loop:
         self.settings = settings
         self.device = device
         self.ranks = ranks
-        self.steps = settings.epochs * math.ceil(len(train) / settings.batch_size)
         self.optimizer = _optimizer(vae, settings)
         self.order = torch.Generator().manual_seed(settings.seed)
         noise_seed = int(torch.randint(2**62, (), generator=self.order))
         self.noise = torch.Generator(device).manual_seed(noise_seed + ranks.rank)
+        self.costs = Costs(vae, objective, len(train), ranks, self.noise, self._precision)
+        self.first_decoder = _copied(vae.decoder) if settings.pretrain_epochs else {}
+        self.average = Average(vae, settings.average) if settings.average else None
+        self.log_multiplier = torch.tensor(math.log(objective.beta or 1.0), device=device)
+        self.lead = Lead(settings.encoder_updates)
         self.step = 0
         self.history: list[Row] = []
         self.best_epoch = 0  # 0 until the objective has settled
         self.best_weights: dict[str, Tensor] = {}
         self.seconds = 0.0
+
+    @property
+    def moment(self) -> Moment:
+        """Of the update that is made next."""
+        return moment(self.step, len(self.train), self.settings)
 
     @property
     def done(self) -> bool:
@@ -166,14 +182,19 @@ class _Loop:
         """Train on every example once, then score the validation split."""
         started = time.perf_counter()
         rate_nats, distortion_nats = self._train_once()
-        row: Row = {
-            "epoch": len(self.history) + 1,
-            "step": self.step,
-            "beta": objectives.beta_at(self.step - 1, self.steps, self.objective),
-            **_named("train", rate_nats, distortion_nats),
-            **_named("valid", *self._score()),
-        }
-        self._keep(row)
+        with self.average.in_place() if self.average else nullcontext():
+            row: Row = {
+                "epoch": len(self.history) + 1,
+                "step": self.step,
+                "beta": self._beta(self.step - 1),
+                **_named("train", rate_nats, distortion_nats),
+                **_named("valid", *self._score()),
+            }
+            self._keep(row)
+        if len(self.history) == self.settings.pretrain_epochs:
+            self._start_the_decoder_anew()
+        elif self.lead.updates:
+            self._look_at_the_lead()
         self.seconds += time.perf_counter() - started
         return row
 
@@ -200,6 +221,9 @@ class _Loop:
             "step": self.step,
             "history": self.history,
             "seconds": self.seconds,
+            "average": self.average.state() if self.average else {},
+            "log_multiplier": self.log_multiplier,
+            "lead": self.lead.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -212,6 +236,10 @@ class _Loop:
         self.step = state["step"]
         self.history = state["history"]
         self.seconds = state["seconds"]
+        if self.average:
+            self.average.restore(state["average"])
+        self.log_multiplier = state["log_multiplier"].to(self.device)
+        self.lead.restore(state["lead"])
 
     def _train_once(self) -> tuple[float, float]:
         """Rate and distortion in nats, means over the examples as each was met."""
@@ -221,7 +249,7 @@ class _Loop:
         batches = self.train.passes(self.settings.batch_size, self.order)
         for start in range(0, len(batches), _STEPS_BETWEEN_LOOKS):
             window = batches[start : start + _STEPS_BETWEEN_LOOKS]
-            terms = [self._update(self._batch(rows), guard) for rows in window]
+            terms = [self._update(rows, batches, guard) for rows in window]
             self._stop_where_refused(guard)
             sums += _sums(terms)
         rate_nats, distortion_nats = (sums / len(self.train)).tolist()
@@ -230,34 +258,81 @@ class _Loop:
     def _batch(self, rows: Tensor) -> Batch:
         return self.train.batch(self.ranks.share(rows), self.noise)
 
-    def _update(self, batch: Batch, guard: "_Guard") -> elbo.Terms:
-        """One step of the optimizer; the guard makes it harmless where the loss is not finite."""
-        with self._precision():
-            output = self.vae(batch.input, self.noise)
-        terms = self.ranks.whole(elbo.terms(output.rate_BZ, output.likelihood, batch.target))
-        codes = self._codes(output)
-        loss = objectives.loss(terms, self.step, self.steps, self.objective, codes)
+    def _update(self, rows: Tensor, batches: Sequence[Tensor], guard: "_Guard") -> elbo.Terms:
+        """One step of the training, on `rows`; those of the encoder ahead are on other batches."""
+        encoder, rest = _parted(self.vae) if self._encoder_ahead else (None, None)
+        for _ in range(self._encoder_ahead):
+            drawn = int(torch.randint(len(batches), (), generator=self.order))
+            self._descend(self._batch(batches[drawn]), guard, encoder)
+        terms = self._descend(self._batch(rows), guard, rest)
+        self._follow_the_rate(terms)
+        if self.average:
+            self.average.add()
+        self.step += 1
+        return terms
+
+    def _descend(
+        self, batch: Batch, guard: "_Guard", parameters: list[nn.Parameter] | None
+    ) -> elbo.Terms:
+        """One step of the optimizer, of those parameters (None: of all).
+
+        The guard makes it harmless where the loss is not finite.
+        """
+        now = self.moment
+        cost = self.costs.of(batch, now, self._multiplier())
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        cost.loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]
         self.ranks.add_gradients(self.vae)
-        watched = loss.detach()
+        watched = cost.loss.detach()
         if self.settings.clip_norm is not None:
             watched = watched + nn.utils.clip_grad_norm_(
                 self.vae.parameters(), self.settings.clip_norm
             )
         guard.watch(watched)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(self.step, self.steps, self.settings)
+            group["lr"] = learning_rate_at(now.step, now.steps, self.settings)
         self.optimizer.step()
-        self.step += 1
-        return elbo.Terms(terms.rate_BZ.detach(), terms.distortion_B.detach())
+        return elbo.Terms(cost.terms.rate_BZ.detach(), cost.terms.distortion_B.detach())
 
-    def _codes(self, output: Output) -> objectives.Codes | None:
-        """Of the whole batch, where the objective needs them."""
-        if not objectives.needs_codes(self.objective):
-            return None
-        codes = self.ranks.whole_codes(output.posterior, output.z)
-        return objectives.Codes(*codes, examples=len(self.train))
+    @property
+    def _encoder_ahead(self) -> int:
+        return 0 if self.moment.pretraining else self.lead.updates
+
+    def _multiplier(self) -> Tensor | None:
+        """The weight of the rate where a rate is held."""
+        held = self.objective.rate_nats is not None and not self.moment.pretraining
+        return self.log_multiplier.exp() if held else None
+
+    def _follow_the_rate(self, terms: elbo.Terms) -> None:
+        if self.objective.rate_nats is not None and not self.moment.pretraining:
+            self.log_multiplier = objectives.next_log_multiplier(
+                self.log_multiplier, terms.rate_B.mean(), self.objective
+            )
+
+    def _beta(self, step: int) -> float:
+        """The weight of the rate in the update `step`; a multiplier's is the present one."""
+        now = moment(step, len(self.train), self.settings)
+        if now.pretraining:
+            return 0.0
+        if self.objective.rate_nats is not None:
+            return float(self.log_multiplier.exp())
+        return objectives.beta_at(now.step, now.steps, self.objective)
+
+    def _start_the_decoder_anew(self) -> None:
+        """What follows the pretraining inherits the encoder alone (Li et al. 2019)."""
+        self.vae.decoder.load_state_dict(self.first_decoder)
+        self.optimizer = _optimizer(self.vae, self.settings)
+        if self.settings.average:
+            self.average = Average(self.vae, self.settings.average)
+
+    def _look_at_the_lead(self) -> None:
+        """On the same noise after each epoch."""
+        noise = torch.Generator(self.device).manual_seed(self.settings.seed + self.ranks.rank)
+        own = information_nats(
+            self.vae, self.valid, self.valid_examples, self.settings.batch_size, noise
+        )
+        total = self.ranks.sum(torch.tensor(own, dtype=torch.float64, device=self.device))
+        self.lead.look(float(total) / self.valid_examples)
 
     def _precision(self) -> AbstractContextManager[object]:
         """Of the networks in training; they give the parameters of distributions in float32."""
@@ -286,20 +361,19 @@ class _Loop:
                 + _next_thing_to_try(self.settings)
             )
         self.history.append(row)
-        if not objectives.settled(self.step, self.steps, self.objective):
+        last = row["epoch"] == self.settings.epochs and not self.best_epoch
+        if not last and not settled(row, len(self.train), self.objective, self.settings):
             return
         if not self.best_epoch or elbo_nats > self.history[self.best_epoch - 1]["valid_elbo_nats"]:
             self.best_epoch = len(self.history)
-            self.best_weights = {
-                name: value.clone() for name, value in self.vae.state_dict().items()
-            }
+            self.best_weights = _copied(self.vae)
 
     def _stop_where_refused(self, guard: "_Guard") -> None:
         if refused := guard.refused():
-            step = self.step - refused
-            beta = objectives.beta_at(step, self.steps, self.objective)
+            step = self.step - math.ceil(refused / (1 + self._encoder_ahead))
             raise NumericalError(
-                f"The loss stopped being finite at step {step + 1} (beta {beta:.3g}); that update "
+                f"The loss stopped being finite at step {step + 1} (beta {self._beta(step):.3g}); "
+                "that update "
                 "was not made. " + _next_thing_to_try(self.settings)
             )
 
@@ -328,6 +402,17 @@ class _Guard:
         fine = torch.stack(self._values).isfinite()
         self._values.clear()
         return len(fine) - int(fine.cumprod(0).sum())
+
+
+def _parted(vae: VAE) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The parameters of the encoder, and those that are not also its."""
+    encoder = list(vae.encoder.parameters())
+    own = set(map(id, encoder))
+    return encoder, [each for each in vae.parameters() if id(each) not in own]
+
+
+def _copied(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def _sums(terms: Sequence[elbo.Terms]) -> Tensor:

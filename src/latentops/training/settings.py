@@ -1,8 +1,8 @@
 """The section `train` of params.yaml."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from latentops.config import Section
 
@@ -20,6 +20,30 @@ class Settings(Section):
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="cosine falls to 5 % of the rate at the last planned step"
     )
+    rate_warmup: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the steps in which the learning rate rises to its value",
+    )
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="kept of the averaged weights at each step, the rest is the new ones; the "
+        "averaged are scored and kept; 0: no average",
+    )
+    pretrain_epochs: int = Field(
+        0,
+        ge=0,
+        description="of the epochs: first the rate costs nothing, then the decoder starts anew",
+    )
+    encoder_updates: int = Field(
+        0,
+        ge=0,
+        description="of the encoder alone before each one of the decoder, until the mutual "
+        "information of examples and codes no longer rises on validation",
+    )
     patience: int = Field(
         10, ge=0, description="epochs without a better validation ELBO; 0: never stop early"
     )
@@ -33,3 +57,12 @@ class Settings(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the networks in training; loss and validation stay in float32"
     )
+
+    @model_validator(mode="after")
+    def _epochs_are_left_after_pretraining(self) -> Self:
+        if self.epochs <= self.pretrain_epochs:
+            raise ValueError(
+                f"pretrain_epochs {self.pretrain_epochs} are of the {self.epochs} epochs: leave "
+                "some for the training itself"
+            )
+        return self

@@ -130,7 +130,7 @@ class _Training:
         """Train, and tell each epoch."""
 
         def log(step: int, row: Row) -> None:
-            report(row, self._value(row, step))
+            report(row, self._value(row))
 
         splits = self._examples.train, self._examples.valid
         fit = loop.fit(self._vae, *splits, self._objective, self._settings, log)
@@ -146,13 +146,13 @@ class _Training:
             **self._head_scores(valid_NZ),
         )
 
-    def _value(self, row: Row, step: int) -> float | None:
+    def _value(self, row: Row) -> float | None:
         """By which the trial compares with others at this epoch: none before the warm-up is over,
         and of a head's score none between its rungs."""
         epochs = self._settings.epochs
-        steps = epochs * math.ceil(len(self._examples.train) / self._settings.batch_size)
         prunes = self._tune.pruner != "none" and row["epoch"] < epochs  # the last one is paid for
-        if not prunes or not objectives.settled(step, steps, self._objective):
+        examples = len(self._examples.train)
+        if not prunes or not loop.settled(row, examples, self._objective, self._settings):
             return None
         if self._tune.mode == "budget":
             excess_nats = outcome.excess_rate_nats(row["valid_rate_nats"], self._tune)
