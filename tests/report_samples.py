@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 from latentops.artifacts import Spec
 from latentops.classifier import Candidate, Detector, HeadFile, Weighed
+from latentops.evaluation.diagnosis import Use
 from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours
 from latentops.report.facts import Facts
 from latentops.verdict.results import (
@@ -217,6 +218,20 @@ def head(features: str = "tfidf+vae", classes: Sequence[str] = ("a", "b")) -> He
     )
 
 
+def use(active_units: int, gain_nats: float) -> Use:
+    return Use(
+        split="validation",
+        rows=297,
+        latent=8,
+        active_units=active_units,
+        least_active_units=2,
+        rate_nats=15.9,
+        mutual_information_nats=5.1,
+        distortion_nats=24.3,
+        distortion_shuffled_nats=24.3 + gain_nats,
+    )
+
+
 def digits(latent: int = 8, examples: int = 300) -> Facts:
     """Eight principal components of scikit-learn's digits in the place of a VAE."""
     x, y = load_digits(return_X_y=True)
@@ -226,7 +241,7 @@ def digits(latent: int = 8, examples: int = 300) -> Facts:
     label = pd.Series(y[:examples].astype(str), dtype="str")
     evaluation = Evaluation(
         scores={"elbo_nats": -40.2, "rate_nats": 15.9, "distortion_nats": 24.3, "active_units": 5},
-        collapse="",
+        use=use(active_units=5, gain_nats=20.0),
         rate_per_dimension_nats=np.array([0.0, 2.0, 3.5, 0.1, 0.7, 0.01, 1.4, 0.9]),
         active=np.array([False, True, True, False, True, False, True, True]),
         latent_map=pd.DataFrame({"x": z[:, 0], "y": z[:, 1], "label": label}),
@@ -270,7 +285,7 @@ def hostile() -> Facts:
         found,
         latent_map=found.latent_map.replace({"label": rename}),
         confusion=found.confusion.replace(rename),
-        collapse=f"Collapsed {HOSTILE}",
+        use=use(active_units=0, gain_nats=0.0),
         gallery=None,
         dimensions=[Dimension(3, 0.25, (HOSTILE, "up"), (CHINESE, "down"))],
         neighbours=[Neighbours(HOSTILE * 30, HOSTILE, ((HOSTILE, CHINESE, 0.5),))],

@@ -24,6 +24,7 @@ from latentops.classifier import Classifier, Detector, HeadFile, Rounded, Weighe
 from latentops.elbo import Posterior
 from latentops.errors import DataError, NumericalError, SettingsError
 from latentops.evaluation import scores as scoring
+from latentops.evaluation.diagnosis import diagnose
 from latentops.evaluation.evaluate import evaluate
 from latentops.evaluation.results import Evaluation
 from latentops.evaluation.settings import Settings
@@ -218,7 +219,7 @@ class LinearWords(nn.Module):
         self.weight_ZW = weight_ZW
         self.bias_W = bias_W
 
-    def forward(self, z: torch.Tensor) -> Multinomial:
+    def forward(self, z: torch.Tensor, generator: torch.Generator | None = None) -> Multinomial:
         return Multinomial(z @ self.weight_ZW + self.bias_W)
 
 
@@ -253,21 +254,26 @@ def test_a_collapsed_model_has_the_perplexity_of_the_unigram(text_splits: Splits
     assert not found.active.any()
 
 
-def test_a_collapse_is_said_with_numbers_and_what_to_try(text_splits: Splits) -> None:
-    sentence = of_documents(collapsed_model(np.ones(len(TARGET))), text_splits).collapse
-    assert "0 of 3 latent dimensions are active" in sentence
-    assert "0.00 nats" in sentence
-    assert "objective.beta" in sentence
+def test_codes_of_a_collapsed_model_are_worth_nothing(text_splits: Splits) -> None:
+    found = of_documents(collapsed_model(np.ones(len(TARGET))), text_splits)
+    assert found.scores["distortion_shuffled_nats"] == pytest.approx(
+        found.scores["distortion_nats"], rel=1e-6
+    )
+    assert found.use.gain_nats == pytest.approx(0, abs=1e-5)
+    assert diagnose(found.use, {}).state == "ignored"
 
 
 def test_a_used_code_has_not_collapsed_unless_more_was_asked_for(
     text_vae: VAE, text_splits: Splits, text_evaluation: Evaluation
 ) -> None:
-    assert text_evaluation.scores["active_units"] >= 2
-    assert text_evaluation.collapse == ""
-    with_one_dead = int(text_evaluation.scores["active_units"]) + 1
-    beyond_the_latent = of_documents(text_vae, text_splits, min_active_units=99)
-    assert bool(beyond_the_latent.collapse) == (with_one_dead <= BOW.latent)
+    scores, use = text_evaluation.scores, text_evaluation.use
+    assert scores["active_units"] >= 2
+    assert scores["distortion_shuffled_nats"] > scores["distortion_nats"] + 1
+    assert (use.split, use.rows, use.latent) == ("validation", 50, BOW.latent)
+    assert diagnose(use, {}).state != "ignored"
+    with_one_dead = use.active_units + 1
+    more = of_documents(text_vae, text_splits, min_active_units=99).use
+    assert (diagnose(more, {}).state == "ignored") == (with_one_dead <= BOW.latent)
 
 
 def test_the_scores_hang_together(text_evaluation: Evaluation) -> None:

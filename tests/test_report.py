@@ -200,6 +200,7 @@ def test_the_order_is_the_verdict_first_and_the_lineage_last():
         "The model that is shipped",
         "Scores",
         "Images",
+        "Use of the latent",
         "Latent space",
         "Confusions",
         "Training",
@@ -212,7 +213,7 @@ def test_the_order_is_the_verdict_first_and_the_lineage_last():
 def test_synthetic_data_and_a_collapse_are_said_before_any_section():
     warned = [block for block in composed("hostile").opening if isinstance(block, Warned)]
     assert len(warned) == 1
-    assert warned[0].text.startswith("Collapsed")
+    assert warned[0].text.startswith("The encoder writes a code that the decoder does not read")
     opening = html.render(composed("hostile")).partition("<nav")[0]
     assert "(synthetic)" in opening
     assert "This data is synthetic" in opening

@@ -69,8 +69,8 @@ BREAKS = [
     ),
     (
         "report/sections.py",
-        "    if found.collapse:",
-        "    if not found.collapse:",
+        "    if ignored := latent_use.ignored(facts):",
+        "    if ignored := not latent_use.ignored(facts):",
         "tests/test_report.py::test_synthetic_data_and_a_collapse_are_said_before_any_section",
     ),
     (

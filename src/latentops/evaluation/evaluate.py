@@ -10,9 +10,10 @@ import torch
 from latentops import build
 from latentops.artifacts import Spec, Split, Vocabulary
 from latentops.classifier import Classifier, Judgement
+from latentops.data.batches import Bags, Sequences
 from latentops.elbo import Posterior
-from latentops.evaluation import gallery, judged, scores, text
-from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours
+from latentops.evaluation import gallery, judged, latent_use, scores, sentences, text
+from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours, Sentences
 from latentops.evaluation.scores import Scores
 from latentops.evaluation.settings import Settings
 from latentops.metrics import latent
@@ -31,6 +32,7 @@ class _Subject:
     train: Portion
     valid: Portion
     test: Portion
+    seen: np.ndarray | None  # [N], bool: the test texts that stand in train too
     strangers: Portion | None  # the test rows out of scope
     posterior: Posterior  # of test
     rates: np.ndarray  # [Z], mean over test, nats
@@ -62,7 +64,7 @@ def evaluate(
     shown_mean_NZ = encode(vae, subject.valid.examples).mean.numpy()
     return Evaluation(
         scores=found,
-        collapse=scores.collapse(found, vae.latent, settings),
+        use=latent_use.measure(vae, subject.valid.examples, "validation", settings),
         rate_per_dimension_nats=subject.rates,
         active=latent.active(subject.posterior.mean).numpy(),
         latent_map=gallery.latent_map(shown_mean_NZ, subject.valid.y, spec),
@@ -70,6 +72,7 @@ def evaluate(
         gallery=_gallery(subject),
         dimensions=_dimensions(subject),
         neighbours=_neighbours(subject, shown_mean_NZ),
+        sentences=_sentences(subject, shown_mean_NZ),
     )
 
 
@@ -87,16 +90,17 @@ def _subject(
 
     everything = whole("test", splits["test"], spec, vocabulary, model, settings.seed)
     strangers = np.flatnonzero(~everything.in_scope)
-    test = portion("test")
+    train, test = portion("train"), portion("test")
     posterior = encode(vae, test.examples)
     return _Subject(
         vae=vae,
         classifier=classifier,
         spec=spec,
         vocabulary=vocabulary,
-        train=portion("train"),
+        train=train,
         valid=portion("valid"),
         test=test,
+        seen=seen_in_train(train, test) if spec.kind == "counts" else None,
         strangers=everything.subset(strangers) if len(strangers) else None,
         posterior=posterior,
         rates=posterior.kl().double().mean(0).numpy(),
@@ -105,10 +109,13 @@ def _subject(
 
 
 def _model_scores(subject: _Subject) -> Scores:
+    vae, test, settings = subject.vae, subject.test.examples, subject.settings
     return {
-        **scores.bound_scores(subject.vae, subject.test.examples, subject.spec, subject.settings),
-        **scores.code_scores(subject.posterior, subject.vae.prior, subject.settings),
-        **scores.size_scores(subject.vae),
+        **scores.bound_scores(vae, test, subject.spec, settings, subject.seen),
+        **latent_use.shuffled_scores(vae, test, settings),
+        **sentences.reconstruction_scores(vae, test, subject.vocabulary),
+        **scores.code_scores(subject.posterior, vae.prior, settings),
+        **scores.size_scores(vae),
     }
 
 
@@ -116,11 +123,10 @@ def _more_scores(subject: _Subject, judgement: Judgement | None) -> Scores:
     """What is set beside the model, and what its classifier makes of the rows."""
     train, test = subject.train, subject.test
     found: Scores = {"test_rows": len(test)}
-    seen = None
-    if subject.spec.kind == "image":
+    seen = subject.seen
+    if seen is None:
         found |= scores.pca_scores(train, test, subject.vae.latent, subject.settings.seed)
     else:
-        seen = seen_in_train(train, test)
         found["test_rows_also_in_train"] = int(seen.sum())
     if judgement is None:
         return found
@@ -177,7 +183,7 @@ def _gallery(subject: _Subject) -> Gallery | None:
 
 
 def _dimensions(subject: _Subject) -> list[Dimension]:
-    if subject.spec.kind != "counts":
+    if not isinstance(subject.valid.examples, Bags):
         return []
     return text.dimensions(subject.vae, subject.vocabulary, subject.rates)
 
@@ -187,3 +193,11 @@ def _neighbours(subject: _Subject, shown_mean_NZ: np.ndarray) -> list[Neighbours
         return []
     train_mean_MZ = encode(subject.vae, subject.train.examples).mean.numpy()
     return text.neighbours(subject.valid, shown_mean_NZ, subject.train, train_mean_MZ, subject.spec)
+
+
+def _sentences(subject: _Subject, shown_mean_NZ: np.ndarray) -> Sentences | None:
+    valid = subject.valid.examples
+    if not isinstance(valid, Sequences):
+        return None
+    generator = torch.Generator().manual_seed(subject.settings.seed)
+    return sentences.gallery(subject.vae, valid, shown_mean_NZ, subject.vocabulary, generator)

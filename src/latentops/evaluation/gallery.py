@@ -28,7 +28,7 @@ def most_used(rate_Z: np.ndarray, most: int) -> tuple[int, ...]:
 @torch.no_grad()
 def images(vae: VAE, shown: Examples, rate_Z: np.ndarray, generator: torch.Generator) -> Gallery:
     """Mean images: what the decoder expects, without pixel noise."""
-    originals = shown.batch(_spread(len(shown), _RECONSTRUCTED)).input
+    originals = shown.batch(spread(len(shown), _RECONSTRUCTED)).input
     dimensions = most_used(rate_Z, _TRAVERSED_DIMENSIONS)
     prior = vae.prior.sample(_DREAMT, generator)
     return Gallery(
@@ -48,7 +48,7 @@ def traversal(vae: VAE, dimensions: Sequence[int]) -> np.ndarray:
     return vae.decode(lines_DSZ).mean.numpy()
 
 
-def _spread(count: int, most: int) -> Tensor:
+def spread(count: int, most: int) -> Tensor:
     """Up to `most` different row numbers, evenly spread."""
     return torch.linspace(0, count - 1, min(count, most)).round().long()
 
@@ -58,7 +58,7 @@ def latent_map(mean_NZ: np.ndarray, y: np.ndarray, spec: Spec) -> pd.DataFrame:
     centered = mean_NZ.astype(np.float64) - mean_NZ.mean(0)
     axes = np.linalg.eigh(centered.T @ centered)[1][:, ::-1]
     flat = np.pad(centered @ axes[:, :2], ((0, 0), (0, max(0, 2 - mean_NZ.shape[1]))))
-    rows = np.argsort(y, kind="stable")[_spread(len(y), _MAP_ROWS).numpy()]
+    rows = np.argsort(y, kind="stable")[spread(len(y), _MAP_ROWS).numpy()]
     return pd.DataFrame(
         {"x": flat[rows, 0], "y": flat[rows, 1], "label": class_names(y[rows], spec)}
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from latentops.evaluation.diagnosis import Use
+
 
 @dataclass(frozen=True)
 class Gallery:
@@ -37,11 +39,20 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
+class Sentences:
+    """Validation sentences, as their tokens tell them, and what the model writes."""
+
+    reconstructions: tuple[tuple[str, str], ...]  # a sentence, and what comes back of its mean
+    samples: tuple[str, ...]  # token by token, of codes drawn from the prior
+    crossings: tuple[tuple[str, ...], ...]  # from one sentence's mean to another's
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Scores and what the pictures need."""
 
     scores: dict[str, float]  # metrics/eval.json
-    collapse: str  # one sentence, or empty when the latent is used
+    use: Use  # of the latent, on validation
     rate_per_dimension_nats: np.ndarray  # [Z], mean over the test split, sorted by nothing
     active: np.ndarray  # [Z], bool: which dimensions `active_units` counts
     latent_map: pd.DataFrame  # x, y, label of validation examples
@@ -49,3 +60,4 @@ class Evaluation:
     gallery: Gallery | None = None
     dimensions: list[Dimension] = field(default_factory=list)
     neighbours: list[Neighbours] = field(default_factory=list)
+    sentences: Sentences | None = None

@@ -2,7 +2,7 @@
 """Scores of the model itself on the test rows, in scope. Names as in metrics/eval.json."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +11,8 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from latentops import elbo
-from latentops.artifacts import Spec
-from latentops.data.batches import Examples, in_batches
+from latentops.artifacts import PAD, Spec
+from latentops.data.batches import Examples, Sequences, in_batches
 from latentops.elbo import Posterior
 from latentops.errors import NumericalError
 from latentops.evaluation.settings import Settings
@@ -30,11 +30,15 @@ _PCA_PIXELS = 2**26
 # The parts of the rate are against the aggregate of all rows: so many pairs of rows, times the
 # dimensions, take a few seconds.
 _PAIRS_TIMES_DIMENSIONS = 2 * 10**9
-_LOW_RATE_NATS = 0.1
 
 
-def bound_scores(vae: VAE, test: Examples, spec: Spec, settings: Settings) -> Scores:
-    """The ELBO (one sample of z for each row) and the importance-sampled bound, at beta = 1."""
+def bound_scores(
+    vae: VAE, test: Examples, spec: Spec, settings: Settings, seen_N: np.ndarray | None = None
+) -> Scores:
+    """The ELBO (one sample of z for each row) and the importance-sampled bound, at beta = 1.
+
+    Perplexities once more of the texts that are not `seen` in train, where some are.
+    """
     rate_N, distortion_N, _ = elbo_terms(vae, test, _generator(settings))
     nll_N = bounds.importance_sampled_nll(
         vae, in_batches(test, ROWS_AT_ONCE), settings.importance_samples, _generator(settings)
@@ -49,7 +53,9 @@ def bound_scores(vae: VAE, test: Examples, spec: Spec, settings: Settings) -> Sc
     if spec.kind == "image":
         bits = bounds.bits_per_dim(-scores["elbo_nats"], math.prod(spec.shape))
         return {**scores, "bits_per_dim": bits, "mse_pixel": _mse_pixel(vae, test)}
-    return {**scores, **_perplexities(rate_N + distortion_N, nll_N, _tokens(test))}
+    of_texts = _of_sentences if isinstance(test, Sequences) else _of_documents
+    texts = _Texts(rate_N + distortion_N, nll_N, _tokens(test))
+    return {**scores, **of_texts(texts), **_unseen(of_texts, texts, seen_N)}
 
 
 class RowTerms(NamedTuple):
@@ -77,26 +83,61 @@ def elbo_terms(vae: VAE, test: Examples, generator: torch.Generator) -> RowTerms
     return RowTerms(torch.cat(rate).double(), torch.cat(distortion).double(), torch.cat(mean))
 
 
+class _Texts(NamedTuple):
+    """Of each text: nats of two bounds, and its target words or its tokens, the end counted."""
+
+    elbo_nll_N: Tensor
+    is_nll_N: Tensor
+    tokens_N: Tensor
+
+    def at(self, rows: Tensor) -> "_Texts":
+        return _Texts(*(each[rows] for each in self))
+
+
 def _tokens(test: Examples) -> Tensor:
-    """Target words of each document, [N]."""
-    targets = [batch.target for batch in in_batches(test, ROWS_AT_ONCE)]
+    targets = (batch.target for batch in in_batches(test, ROWS_AT_ONCE))
+    if isinstance(test, Sequences):
+        return torch.cat([(target != PAD).sum(1) for target in targets])
     return torch.cat([target @ torch.ones(target.shape[1]) for target in targets])
 
 
-def _perplexities(elbo_nll_N: Tensor, is_nll_N: Tensor, tokens_N: Tensor) -> Scores:
+def _of_documents(texts: _Texts) -> Scores:
     """Documents without a target word have no perplexity: they are left out and not counted."""
-    some = tokens_N > 0
-    if not some.any():
+    some = texts.at(texts.tokens_N > 0)
+    if not len(some.tokens_N):
         return {"documents_scored": 0}
-    tokens_N = tokens_N[some]
-    doc_elbo, corpus_elbo = bounds.perplexities(elbo_nll_N[some], tokens_N)
-    doc_is, corpus_is = bounds.perplexities(is_nll_N[some], tokens_N)
+    doc_elbo, corpus_elbo = bounds.perplexities(some.elbo_nll_N, some.tokens_N)
+    doc_is, corpus_is = bounds.perplexities(some.is_nll_N, some.tokens_N)
     return {
         "perplexity_doc_elbo": doc_elbo,
         "perplexity_corpus_elbo": corpus_elbo,
         "perplexity_doc_is": doc_is,
         "perplexity_corpus_is": corpus_is,
-        "documents_scored": int(some.sum()),
+        "documents_scored": len(some.tokens_N),
+    }
+
+
+def _of_sentences(texts: _Texts) -> Scores:
+    """Over all tokens, as the Penn Treebank is scored: each sentence's end is one, no start is."""
+    _, by_elbo = bounds.perplexities(texts.elbo_nll_N, texts.tokens_N)
+    _, by_samples = bounds.perplexities(texts.is_nll_N, texts.tokens_N)
+    return {
+        "perplexity_token_elbo": by_elbo,
+        "perplexity_token_is": by_samples,
+        "nll_is_nats_per_token": math.log(by_samples),
+        "tokens_scored": int(texts.tokens_N.sum()),
+    }
+
+
+def _unseen(
+    of_texts: Callable[[_Texts], Scores], texts: _Texts, seen_N: np.ndarray | None
+) -> Scores:
+    """The perplexities of the rows that do not stand in train; empty where that is all or none."""
+    if seen_N is None or seen_N.all() or not seen_N.any():
+        return {}
+    scores = of_texts(texts.at(torch.from_numpy(~seen_N)))
+    return {
+        f"{name}_unseen": value for name, value in scores.items() if name.startswith("perplexity")
     }
 
 
@@ -145,18 +186,6 @@ def size_scores(vae: VAE) -> Scores:
             parameter.numel() * parameter.element_size() for parameter in parameters
         ),
     }
-
-
-def collapse(scores: Mapping[str, float], latent_size: int, settings: Settings) -> str:
-    """One sentence when the latent space is hardly used, with what to try; else empty."""
-    active, rate = int(scores["active_units"]), scores["rate_nats"]
-    if active >= min(settings.min_active_units, latent_size) and rate >= _LOW_RATE_NATS:
-        return ""
-    return (
-        f"The posterior has collapsed: {active} of {latent_size} latent dimensions are active "
-        f"(at least {settings.min_active_units} were expected) and the rate is {rate:.2f} nats. "
-        "Try a lower objective.beta, then objective.warmup 0.3, then objective.free_nats 0.1."
-    )
 
 
 def require_finite(scores: Mapping[str, float]) -> None:

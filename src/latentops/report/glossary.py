@@ -34,6 +34,15 @@ METRICS = {
     "distortion_nats": Metric(
         "Distortion", "nats", "Cost of the example given its code. Rate + distortion = -ELBO."
     ),
+    "distortion_shuffled_nats": Metric(
+        "Distortion with another's code",
+        "nats",
+        "The same where each example is told by the code of another one. What it lies above the "
+        "distortion is what codes are worth: 0 where the decoder ignores them.",
+    ),
+    "code_gain_nats": Metric(
+        "Worth of the code", "nats", "Distortion with another's code - distortion."
+    ),
     "nll_is_nats": Metric(
         "Negative log-likelihood, importance-sampled",
         "nats",
@@ -66,6 +75,30 @@ METRICS = {
     ),
     "documents_scored": Metric(
         "Documents with a perplexity", "", "Test documents that hold a word the decoder knows."
+    ),
+    "perplexity_token_elbo": Metric(
+        "Perplexity of the tokens, ELBO",
+        "",
+        "exp of all nats over all tokens, the end of each sentence being one.",
+    ),
+    "perplexity_token_is": Metric(
+        "Perplexity of the tokens, importance-sampled", "", "The same from the tighter bound."
+    ),
+    "nll_is_nats_per_token": Metric(
+        "Negative log-likelihood of a token, importance-sampled",
+        "nats",
+        "All nats over all tokens, the end of each sentence being one.",
+    ),
+    "tokens_scored": Metric("Tokens scored", "", "Of the test sentences, their ends among them."),
+    "reconstruction_exact_match": Metric(
+        "Reconstructed exactly",
+        "share",
+        "Sentences that come back word for word, written greedily from the mean of their code.",
+    ),
+    "reconstruction_bleu": Metric(
+        "BLEU of reconstructions",
+        "share",
+        "Runs of up to 4 words of those that stand in the original: corpus BLEU, not smoothed.",
     ),
     "active_units": Metric(
         "Active units",
@@ -179,6 +212,7 @@ SIGNALS = {
 
 CLASSIFIERS = {"svm": "linear SVM", "logistic": "logistic regression"}
 
+_UNSEEN = "_unseen"
 _UNIT_OF_SUFFIX = {"_nats": "nats", "_bytes": "bytes", "_seconds": "s"}
 
 
@@ -189,6 +223,9 @@ def metric(name: str) -> Metric:
     if name.startswith("valid_"):
         known = metric(name.removeprefix("valid_"))
         return Metric(f"{known.title}, validation", known.unit, "")
+    if name.endswith(_UNSEEN):
+        known = metric(name.removesuffix(_UNSEEN))
+        return Metric(f"{known.title}, unseen", known.unit, "Without rows that stand in train.")
     for suffix, unit in _UNIT_OF_SUFFIX.items():
         if name.endswith(suffix):
             return Metric(_spelt_out(name.removesuffix(suffix)), unit, "")

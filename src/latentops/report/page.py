@@ -16,10 +16,12 @@ from latentops.report import (
     denoising,
     generation,
     html,
+    latent_use,
     markdown,
     meaning,
     provenance,
     sections,
+    sentences,
     shipped,
 )
 from latentops.report.document import Document, Picture, Section
@@ -41,6 +43,8 @@ SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     meaning.meaning,
     sections.scores,
     sections.seen_and_dreamt,
+    sentences.sentences,
+    latent_use.latent_use,
     sections.latent_space,
     sections.confusion,
     sections.words,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from latentops.evaluation.results import Dimension, Gallery, Neighbours
-from latentops.report import canvas, conclusion, images, measured, origin, pictures
+from latentops.report import canvas, conclusion, images, latent_use, measured, origin, pictures
 from latentops.report.document import (
     Block,
     Cell,
@@ -30,8 +30,8 @@ def opening(facts: Facts) -> tuple[Block, ...]:
     found = facts.evaluation
     latent = len(found.active)
     blocks: list[Block] = [*conclusion.verdict(facts.verdict, found.scores, facts.head, latent)]
-    if found.collapse:
-        blocks.append(Warned(found.collapse))
+    if ignored := latent_use.ignored(facts):
+        blocks.append(Warned(ignored))
     blocks.append(Text(_what_it_is(facts)))
     if facts.spec.synthetic:
         blocks.append(Text(SYNTHETIC))
