@@ -38,7 +38,7 @@ class Prepared:
 
 
 def arrays_of_texts(texts: Sequence[str], vocabulary: Vocabulary, model: build.Model) -> Arrays:
-    """What stage prepare would write of them: counts, and the tokens where the model reads those."""
+    """What stage prepare would write of them: counts, and tokens for a model that reads these."""
     counts = counting.count(texts, vocabulary)
     arrays = {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
     return arrays | tokens.encode(texts, vocabulary.tokenizer) if model.kind == "seq" else arrays
@@ -100,7 +100,7 @@ def whole(
     arrays = prepared.arrays
     return Portion(
         examples=build.examples(spec, vocabulary, arrays, model).frozen(seed),
-        counts=_counts(arrays, spec) if spec.kind == "counts" else None,
+        counts=counted(arrays, spec) if spec.kind == "counts" else None,
         y=arrays["y"],
         in_scope=arrays["in_scope"],
         table=prepared.table,
@@ -153,9 +153,10 @@ def _pixels(examples: Examples) -> np.ndarray:
     return torch.cat([batch.input.flatten(1) for batch in batches]).numpy()
 
 
-def _counts(arrays: Arrays, spec: Spec) -> scipy.sparse.csr_matrix:
+def counted(arrays: Arrays, spec: Spec) -> scipy.sparse.csr_matrix:
+    """Of texts, float32 [N, V]."""
     parts = (arrays["counts"].astype(np.float32), arrays["indices"], arrays["indptr"])
-    return scipy.sparse.csr_matrix(parts, shape=(len(arrays["y"]), spec.shape[0]))
+    return scipy.sparse.csr_matrix(parts, shape=(len(arrays["indptr"]) - 1, spec.shape[0]))
 
 
 @torch.no_grad()

@@ -37,6 +37,7 @@ _TEXTS = (
     "The lossless coder is for images: of a text the model keeps how often words stand in it, not "
     "the text."
 )
+_SENTENCES = "The lossless coder is for images: it codes pixels, not tokens."
 
 
 def measure(subject: Subject) -> Measured[Compression]:
@@ -46,7 +47,7 @@ def measure(subject: Subject) -> Measured[Compression]:
         most = len(examples) if subject.depth == "full" else _ROWS_QUICK
         lossless = _lossless(subject, subject.test.sample(most, subject.seed).examples)
     else:
-        without = _TEXTS
+        without = _SENTENCES if subject.predictor.writes_sentences else _TEXTS
     found = Compression(lossless=lossless, without_lossless=without, lossy=lossy.measure(subject))
     return Measured(found, {})
 

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentops import build
+from latentops import build, portion
 from latentops.artifacts import Spec
 from latentops.data import corruption
-from latentops.data import vocabulary as counting
 from latentops.data.batches import Images
 from latentops.inference.predictor import Predictor
 from latentops.networks import noise
@@ -95,12 +94,11 @@ def _damaged_texts(rows: Portion, damage: Damage, seed: int) -> list[str]:
 
 
 def _reworded(rows: Portion, texts: list[str], predictor: Predictor) -> Portion:
-    counts = counting.count(texts, predictor.vocabulary)
-    arrays = {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
-    parts = predictor.spec, predictor.vocabulary, arrays, predictor.settings
+    spec, vocabulary, settings = predictor.spec, predictor.vocabulary, predictor.settings
+    arrays = portion.arrays_of_texts(texts, vocabulary, settings)
     return replace(
         rows,
-        examples=build.examples(*parts),
-        counts=counts.astype(np.float32),
+        examples=build.examples(spec, vocabulary, arrays, settings),
+        counts=portion.counted(arrays, spec),
         table=rows.table.assign(text=texts),
     )

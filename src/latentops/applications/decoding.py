@@ -11,7 +11,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from latentops.data.batches import Bags, Batch, in_batches
+from latentops.data.batches import Bags, Batch, Sequences, in_batches
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 from latentops.portion import ROWS_AT_ONCE, Portion
@@ -116,11 +116,18 @@ def _with_one(code_NZ: np.ndarray) -> np.ndarray:
     return np.hstack([code_NZ, np.ones_like(code_NZ[:, :1])]).astype(np.float64)
 
 
+def words_per_row(of: Portion) -> float:
+    """That a decoder is asked for, on average; of sentences tokens, and the end is one."""
+    if isinstance(of.examples, Sequences):
+        return len(of.examples.tokens) / len(of)
+    return float(target(of).sum() / len(of))
+
+
 def target(of: Portion) -> scipy.sparse.csr_matrix:
     """The words that a decoder is asked for, [N, W]."""
     examples = of.examples
     if not isinstance(examples, Bags):
-        raise TypeError("images have no words")
+        raise TypeError("images and sentences are no bags of words")
     rows = examples.target
     parts = (rows.values.double().numpy(), rows.columns.numpy(), rows.indptr.numpy())
     return scipy.sparse.csr_matrix(parts, shape=(len(rows), rows.width))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from latentops import portion
 from latentops.applications import damage, repair, twin
@@ -237,4 +238,7 @@ def _mended(bench: Bench) -> tuple[Mended, ...]:
 def _words(predictor: Predictor, vae: VAE, texts: Sequence[str]) -> list[tuple[str, ...]]:
     parts = predictor.spec, predictor.vocabulary, predictor.settings, predictor.head
     told = Predictor(vae, *parts).denoise(texts)
+    assert isinstance(told, pd.DataFrame)
+    if "text" in told:
+        return [(sentence,) for sentence in told["text"]]
     return [tuple(words) for words in told["words"]]

@@ -99,7 +99,7 @@ class Bigrams:
 
     def _following(self, token: int | None, rng: np.random.Generator) -> int | None:
         known = self.followers[token]
-        return known[rng.integers(len(known))]
+        return known[int(rng.integers(len(known)))]
 
 
 class _Study:

@@ -19,6 +19,7 @@ from latentops.applications.decoding import Decode
 from latentops.applications.quantiser import Quantiser, allocated
 from latentops.applications.results import Beside, Change, Lossy, LossyChoice, LossyPoint
 from latentops.applications.subject import Subject
+from latentops.data.batches import Sequences
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.model import VAE
 from latentops.portion import Code, Portion
@@ -136,12 +137,16 @@ def _rows(subject: Subject) -> Rows:
 
 
 def _spaces(subject: Subject, rows: Rows) -> list[Space]:
-    """The VAE's, and the baseline's unless there is only one term or pixel to project."""
+    """The VAE's, and the baseline's.
+
+    There is none where only one term or pixel is there to project, nor of sentences, whose order
+    LSA does not hold: what it loses of a bag of words compares with nothing.
+    """
     codes = [portion.read(subject.vae, each.examples) for each in rows]
     size, vocabulary = subject.vae.latent, subject.predictor.vocabulary
     basis = Basis.fit(rows.train, codes[0], vocabulary, size, subject.seed)
     spaces = [_space_of_vae(subject.vae, codes, rows, basis.scales["vae"])]
-    if basis.projection is not None:
+    if basis.projection is not None and not isinstance(rows.train.examples, Sequences):
         spaces.append(_space_of_baseline(basis, basis.projection, rows))
     return spaces
 
@@ -287,4 +292,4 @@ def _row_bytes(subject: Subject, test: Portion) -> float | None:
 
 def _words_per_row(test: Portion) -> float | None:
     """That the decoder is asked for; None for images."""
-    return None if test.counts is None else float(decoding.target(test).sum() / len(test))
+    return None if test.counts is None else decoding.words_per_row(test)

@@ -15,11 +15,11 @@ import torch
 from latentops import portion
 from latentops.artifacts import Arrays, Vocabulary
 from latentops.classifier import ClassCodes
-from latentops.data import vocabulary as counting
 from latentops.data.batches import Bags
 from latentops.elbo import Posterior
 from latentops.inference import augmenting
 from latentops.inference import raw as raws
+from latentops.inference.forms import Sentences
 from latentops.inference.predictor import Predictor
 from latentops.portion import Code, Portion, Prepared
 from latentops.verdict import heads
@@ -59,7 +59,9 @@ class Reader:
         return Given(rows, self.basis.blocks(rows, code), code, numbered)
 
     def of_texts(self, texts: Sequence[str]) -> Blocks:
-        return self._of_counts(counting.count(texts, self.predictor.vocabulary))
+        model = self.predictor
+        arrays = portion.arrays_of_texts(texts, model.vocabulary, model.settings)
+        return self._of_arrays(arrays, len(texts))
 
     def of_words(self, drawn_M: Sequence[np.ndarray]) -> Blocks:
         """Of documents, given by the places of their words among the target words.
@@ -188,7 +190,7 @@ def _as_block(make_codes: Codes) -> Method:
 
 
 def _decoded(make_codes: Codes) -> Method:
-    """Documents as long as the row's, of one word at least; or mean images."""
+    """Documents as long as the row's, of one word at least; sentences; or mean images."""
 
     @torch.inference_mode()
     def make(reader: Reader, given: Given, n: int) -> Blocks:
@@ -197,6 +199,8 @@ def _decoded(make_codes: Codes) -> Method:
         starts = range(0, len(draws_M), portion.ROWS_AT_ONCE)
         some = [slice(start, start + portion.ROWS_AT_ONCE) for start in starts]
         decode, examples = reader.predictor.vae.decode, given.rows.examples
+        if isinstance(form := reader.predictor.form, Sentences):
+            return reader.of_texts(form.of_codes(reader.predictor.vae, z_MZ))
         if not isinstance(examples, Bags):
             return reader.of_images(np.concatenate([decode(z_MZ[at]).mean.numpy() for at in some]))
         lengths_N = examples.target.sums(examples.target.values.long()).clamp(min=1).numpy()

@@ -86,6 +86,8 @@ def _shown(subject: Subject, known: Factors) -> tuple[list[Direction], Arrays]:
     mean_NZ = portion.encode(vae, subject.valid.examples).mean.numpy()
     pairs = directions.telling(_shares(Rows(mean_NZ, known.each_NF[1])))
     found = directions.described(pairs, subject.valid, mean_NZ, known.each_NF[1], known)
+    if predictor.writes_sentences:
+        return found, {}
     if predictor.spec.kind == "counts":
         return directions.worded(found, vae, predictor.vocabulary), {}
     moved = [direction.dimension for direction in found]

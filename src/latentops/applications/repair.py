@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from latentops.applications.results import Repair
-from latentops.data.batches import Batch, Examples, in_batches
-from latentops.inference import denoising
+from latentops.artifacts import END
+from latentops.data.batches import Batch, Examples, Sequences, in_batches
+from latentops.inference import denoising, forms
 from latentops.likelihoods import Likelihood
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.model import VAE
@@ -123,6 +124,8 @@ def _nats_anyway(vae: VAE, clean: Examples) -> np.ndarray:
 
 
 def _cleaned_f1(vae: VAE, clean: Examples, given: Examples) -> float:
+    if isinstance(clean, Sequences):
+        return _rewritten_f1(vae, clean, given)
     anyway_W = denoising.expected_anyway(vae)
     pairs = zip(_targets(clean), _answers(vae, given), strict=True)
     found = [
@@ -135,10 +138,28 @@ def _cleaned_f1(vae: VAE, clean: Examples, given: Examples) -> float:
     return float(torch.cat(found).mean())
 
 
-def _given_f1(clean: Examples, given: Examples) -> float:
-    pairs = zip(_targets(clean), _targets(given), strict=True)
-    found = [f1(damaged.to_dense() > 0, target.to_dense() > 0) for target, damaged in pairs]
+def _rewritten_f1(vae: VAE, clean: Examples, given: Examples) -> float:
+    """Of the tokens of the most probable sentences."""
+    pairs = zip(_targets(clean), _answers(vae, given), strict=True)
+    found = [f1(*_tokens_held(forms.greedy(answer), target)) for target, (_, answer) in pairs]
     return float(torch.cat(found).mean())
+
+
+def _given_f1(clean: Examples, given: Examples) -> float:
+    held = _tokens_held if isinstance(clean, Sequences) else _words_held
+    pairs = zip(_targets(given), _targets(clean), strict=True)
+    return float(torch.cat([f1(*held(*pair)) for pair in pairs]).mean())
+
+
+def _words_held(*counts_BW: Tensor) -> list[Tensor]:
+    return [each.to_dense() > 0 for each in counts_BW]
+
+
+def _tokens_held(*tokens_BT: Tensor) -> list[Tensor]:
+    """Which known tokens stand in each sentence, bool [B, V] of each."""
+    kinds = 1 + max(int(each.max()) for each in tokens_BT)
+    held = [torch.zeros(len(each), kinds).scatter(1, each, 1.0) > 0 for each in tokens_BT]
+    return [each[:, END + 1 :] for each in held]
 
 
 def _decibels(bootstrap: Bootstrap, ours_N: np.ndarray, theirs_N: np.ndarray) -> Interval | None:

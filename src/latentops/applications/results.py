@@ -134,7 +134,7 @@ class Repair(Schema):
     by: str
     error: float | None = None  # squared error per pixel in [0, 1], or nats of a clean text
     psnr_db: float | None = None  # of the error; None: no image, or no error at all
-    words_f1: float | None = None  # of the words of a text against those of the clean one
+    words_f1: float | None = None  # of the words, or tokens, of a text against the clean one's
     gain: float | None = None
     low: float | None = None
     high: float | None = None
@@ -165,7 +165,7 @@ class Damaged(Schema):
 
 
 class Mended(Schema):
-    """A validation text, damaged, and the words that the models return."""
+    """A validation text, damaged, and what the models return: words, or one sentence."""
 
     clean: str
     damaged: str
@@ -187,7 +187,7 @@ class Denoising(Served):
     rows: int = 0
     labelled_rows: int = 0  # on which heads are judged
     reads_damaged: bool = False  # in training: then its twin does not, else its twin does
-    damage_in_training: str = ""  # of the one that does
+    damage_in_training: str = ""  # of the one that does; empty: a model of sentences has no twin
     has_twin: bool = False
     reference: str = ""  # what gains of repairs are over: pca | vae
     clean: Damaged = Damaged(kind="none", strength=0.0)
@@ -241,8 +241,8 @@ class Lossy(Schema):
     rows: int
     labelled_rows: int
     row_bytes: float | None  # mean, of a row as it is, uncompressed; None: counts without texts
-    words_per_row: float | None  # mean, that the decoder is asked for; None: images
-    baseline: Literal["pca", "lsa"] | None  # None: there is one pixel or term
+    words_per_row: float | None  # mean, or tokens, that the decoder is asked for; None: images
+    baseline: Literal["pca", "lsa"] | None  # None: there is one pixel or term, or order of words
     points: tuple[LossyPoint, ...]  # the VAE's first, each with the fullest first
     chosen: LossyChoice
 

@@ -119,16 +119,21 @@ class Sentences:
         return texts
 
     def _most_probable(self, likelihood: Autoregressive, writing: Writing) -> Tensor:
+        if writing.beams == 1:
+            return greedy(likelihood)
         from latentops.networks import decoding
 
-        if writing.beams == 1:
-            return likelihood.write(decoding.greedy)
         return decoding.beam(likelihood, writing.beams)
 
     def _table(self, tokens_BT: Tensor) -> pd.DataFrame:
         return pd.DataFrame({"text": tokens.decode(tokens_BT.tolist(), self.tokenizer)})
 
 
-def _sentences(likelihood: Likelihood) -> Autoregressive:
+def greedy(likelihood: Likelihood | Autoregressive) -> Tensor:
+    """The tokens [B, T] that are the most probable, one after the other."""
+    return _sentences(likelihood).write(lambda logits: logits.argmax(-1))
+
+
+def _sentences(likelihood: Likelihood | Autoregressive) -> Autoregressive:
     assert isinstance(likelihood, Autoregressive), "a model of sentences"
     return likelihood

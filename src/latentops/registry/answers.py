@@ -16,7 +16,6 @@ import torch
 from latentops import artifacts, portion, provenance
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.classifier import Judgement
-from latentops.data import vocabulary as counting
 from latentops.data.batches import Images
 from latentops.errors import DataError
 from latentops.evaluation.scores import elbo_terms
@@ -105,9 +104,9 @@ class CurrentTest:
         if self.spec.kind == "image":
             return {"x": self.arrays["x"][rows]}
         if self.has_texts:
-            counts = counting.count(self.table["text"].iloc[rows], predictor.vocabulary)
-        else:
-            counts = self._ready_counts(rows)
+            texts = [str(text) for text in self.table["text"].iloc[rows]]
+            return portion.arrays_of_texts(texts, predictor.vocabulary, predictor.settings)
+        counts = self._ready_counts(rows)
         return {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
 
     def _ready_counts(self, rows: np.ndarray) -> scipy.sparse.csr_matrix:
@@ -142,6 +141,8 @@ def require_readable(predictor: Predictor, test: CurrentTest, who: str) -> None:
     if predictor.vocabulary.terms != test.vocabulary.terms:
         terms, needed = len(predictor.vocabulary.terms), len(test.vocabulary.terms)
         raise _other_data(who, f"{terms} terms", f"counts of {needed} other terms and no texts")
+    if predictor.writes_sentences:
+        raise _other_data(who, "sentences", "counts without an order")
     if not isinstance(predictor.head, str) and "familiarity" in predictor.head.needs:
         raise _other_data(who, "texts, in which it looks for unknown words", "no texts")
 

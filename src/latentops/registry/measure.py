@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from latentops import artifacts
+from latentops.data import tokens
 from latentops.inference.folder import FILES, HEAD_FILES
 from latentops.inference.predictor import Predictor
 from latentops.inference.raw import Raw
 from latentops.metrics import classification, detection
 from latentops.metrics.bootstrap import Bootstrap, Interval
-from latentops.networks import bow
+from latentops.networks import bow, seq
 from latentops.registry.answers import Answers, CurrentTest, answers, require_readable
 from latentops.registry.rule import improvement
 from latentops.registry.settings import SCORES
@@ -49,6 +50,13 @@ class Pair:
     test_md5: str
 
 
+class _Target(NamedTuple):
+    """What the ELBO is of."""
+
+    identity: object  # which words and whether of their counts or presence, or which tokens
+    told: str
+
+
 @dataclass(frozen=True)
 class _Model:
     """One side, with all that was asked of it."""
@@ -74,11 +82,16 @@ class _Model:
         )
 
     @property
-    def target(self) -> tuple[Counter[str], str]:
-        """What the ELBO is of: which words, and whether of their counts or of their presence."""
+    def target(self) -> _Target:
         settings, vocabulary = self.predictor.settings, self.predictor.vocabulary
+        if isinstance(settings, seq.Settings):
+            kinds = tokens.kinds(vocabulary.tokenizer)
+            return _Target(vocabulary.tokenizer, f"sentences of {kinds:,} kinds of token")
+        if not isinstance(settings, bow.Settings):
+            return _Target("", "pixels")
         words = Counter(vocabulary.terms[column] for column in vocabulary.target)
-        return words, settings.target if isinstance(settings, bow.Settings) else ""
+        told = f"the {settings.target} of {words.total()} words that the decoder knows"
+        return _Target((words, settings.target), told)
 
 
 def pair(challenger: Path, champion: Path | None, seed: int) -> Pair:
@@ -179,7 +192,7 @@ def _row_differences(models: Sequence[_Model], seed: int) -> dict[str, Interval]
 
 
 def _same_target(models: Sequence[_Model]) -> bool:
-    return all(model.target == models[0].target for model in models)
+    return all(model.target.identity == models[0].target.identity for model in models)
 
 
 def _bytes(folder: Path) -> int:
@@ -222,7 +235,7 @@ def _notes(models: Sequence[_Model]) -> list[str]:
     test = models[0].test
     notes = [note for model in models for note in _notes_on(model)]
     if not _same_target(models):
-        ours, theirs = map(_told_target, models)
+        ours, theirs = (model.target.told for model in models)
         notes.append(
             f"The ELBO of the challenger is of {ours}, that of the champion of {theirs}: ELBO, "
             "rate and distortion are not compared."
@@ -236,11 +249,6 @@ def _notes(models: Sequence[_Model]) -> list[str]:
     if test.spec.kind == "counts" and not test.has_texts:
         notes.append("The data has no texts: the time is that of texts made of the counted words.")
     return notes
-
-
-def _told_target(model: _Model) -> str:
-    words, of = model.target
-    return f"the {of} of {words.total()} words that the decoder knows" if of else "pixels"
 
 
 def _notes_on(model: _Model) -> list[str]:

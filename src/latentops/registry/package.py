@@ -37,6 +37,7 @@ _REQUIREMENTS = (
     "pyarrow",
     "pyyaml",
     "constriction",
+    "tokenizers",
 )
 _PARAMS = ParamSchema(
     [
@@ -44,6 +45,11 @@ _PARAMS = ParamSchema(
         ParamSpec("n", DataType.long, 1),
         ParamSpec("seed", DataType.long, 0),
         ParamSpec("label", DataType.string, ""),
+        ParamSpec("around", DataType.string, ""),
+        ParamSpec("temperature", DataType.double, 1.0),
+        ParamSpec("top_k", DataType.long, 0),
+        ParamSpec("top_p", DataType.double, 1.0),
+        ParamSpec("beams", DataType.long, 1),
     ]
 )
 

@@ -15,7 +15,7 @@ from latentops.inference.predictor import Predictor
 
 
 class Model(PythonModel):
-    """`predict(raw, params={"task": ..., "n": ..., "seed": ..., "label": ...})`."""
+    """`predict(raw, params={"task": ..., "n": ..., "seed": ..., ...})`: see `Predictor.predict`."""
 
     def load_context(self, context: PythonModelContext) -> None:  # MLflow asks for this name
         folder = Path(context.artifacts["weights.safetensors"]).parent

@@ -64,7 +64,7 @@ class Example(Schema):
     predicted: str = ""  # empty: the model has no classifier
     probability: float = 0.0
     out_of_scope: bool = False  # as the model says
-    words: tuple[str, ...] = ()  # the most probable ones, given its code
+    words: tuple[str, ...] = ()  # the most probable ones, given its code; or one sentence
 
 
 class CardFacts(Schema):
@@ -271,7 +271,7 @@ def _answer(example: Example) -> tuple[Cell, ...]:
 
 def _codes(examples: Iterable[Example]) -> Table:
     rows = tuple((each.text, " ".join(each.words)) for each in examples)
-    return Table(("Text", "Most probable words, given its code"), rows)
+    return Table(("Text", "What its code makes most probable"), rows)
 
 
 def _classifier(facts: CardFacts) -> Section:

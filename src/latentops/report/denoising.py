@@ -130,6 +130,8 @@ def _psnr_told(repair: Repair) -> str:
 
 
 def _which_is_which(found: Denoising) -> str:
+    if not found.damage_in_training:
+        return "There is no twin, for no setting damages what a model of sentences reads."
     if not found.has_twin:
         return "No twin was trained: applications.denoising was off in stage repeat."
     shipped, other = ("the VAE", "the twin") if found.reads_damaged else ("the twin", "the VAE")

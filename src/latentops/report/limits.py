@@ -102,13 +102,18 @@ def _inputs(spec: Spec) -> Line:
         return (
             "Language",
             f"it reads {spec.shape[0]:,} terms, those of its training texts. Another language, a "
-            "new word and the order of the words beyond a term say nothing to it.",
+            f"new word{_lost_order(spec)} say nothing to it.",
         )
     _, height, width = spec.shape
     return (
         "Pictures",
         f"it reads {height} by {width} pixels, framed and lit as those of its training.",
     )
+
+
+def _lost_order(spec: Spec) -> str:
+    """Where texts are sequences too, a model may know it."""
+    return "" if spec.tokens else " and the order of the words beyond a term"
 
 
 def _of_the_classifier(

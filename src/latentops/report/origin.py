@@ -34,7 +34,8 @@ DIGEST = 12  # characters of a digest in a box; the table beside it holds the wh
 def kind(spec: Spec) -> str:
     """What an example is."""
     if spec.kind == "counts":
-        return f"word counts over {spec.shape[0]:,} terms"
+        tokens = f" and sentences of {spec.tokens:,} kinds of token" if spec.tokens else ""
+        return f"word counts over {spec.shape[0]:,} terms{tokens}"
     channels, height, width = spec.shape
     color = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
     binary = "" if spec.binarization == "none" else f", {spec.binarization} binarisation"

@@ -77,6 +77,11 @@ def _answers(texts: list[str]) -> pd.DataFrame:
         export(Path(), Path(folder))
         predictor = Predictor.from_folder(Path(folder))
         if isinstance(predictor.head, str):
-            return pd.DataFrame(predictor.reconstruct(texts))
+            told = pd.DataFrame(predictor.reconstruct(texts))
+            return told if "words" in told else _as_words(told["text"])
         answered = predictor.classify(texts).rename(columns={"label": "predicted"})
         return answered.drop(columns="out_of_scope_score")
+
+
+def _as_words(sentences: "pd.Series[str]") -> pd.DataFrame:
+    return pd.DataFrame({"words": [(sentence,) for sentence in sentences]})

@@ -130,8 +130,10 @@ def _read() -> Training:
     )
 
 
-def _twin(training: Training, seed: int) -> Repeat:
+def _twin(training: Training, seed: int) -> Repeat | None:
     """With damaged inputs, or without: see `applications.twin`."""
+    if not twin.possible(training.settings.model):
+        return None
     other = training.changed(model=twin.of(training.settings.model, training.spec))
     return other.repeat(artifacts.REPEATS / "denoising.safetensors", seed)
 

@@ -109,10 +109,13 @@ class _Deployed:
         return replace(rows, counts=rows.counts[:, self.columns])
 
     def predict(self, fed: Portion) -> np.ndarray:
-        """From counts or pixels to class indices; weighting them for the encoder is part of it."""
+        """From counts, tokens or pixels to class indices.
+
+        Weighting counts for the encoder is part of it; counting and cutting into tokens are not.
+        """
         examples = fed.examples
-        if fed.counts is not None and self.classifier.needs_encoder:
-            counts = fed.counts
+        counts = fed.counts if self.model.kind == "bow" else None
+        if counts is not None and self.classifier.needs_encoder:
             arrays = {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data}
             spec, vocabulary = self.subject.spec, self.subject.vocabulary
             examples = build.examples(spec, vocabulary, arrays, self.model)
