@@ -111,13 +111,7 @@ def _assemble(
     if isinstance(settings, seq.Settings):
         return _sentence_model(_tokens(spec), settings, unigram)
     if isinstance(settings, bow.Settings):
-        decoder = bow.TopicDecoder if settings.decoder == "topics" else bow.Decoder
-        return VAE(
-            bow.Encoder(_terms_read(spec, vocabulary, settings), settings),
-            decoder(len(vocabulary.target), settings, _log_share(unigram)),
-            settings.latent,
-            _document_prior(settings),
-        )
+        return _document_model(spec, vocabulary, settings, _log_share(unigram))
     network = conv if isinstance(settings, conv.Settings) else mlp
     encoder = network.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
     decoder = network.Decoder(spec.shape, settings, _image_head(spec, settings))
@@ -233,6 +227,27 @@ def _weighted(counts: batches.Rows, vocabulary: Vocabulary, settings: bow.Settin
         return batches.log1p_weighted(counts, settings.input_scale)
     read = vocabulary if settings.terms == "all" else weighting.single_words(vocabulary)
     return batches.tfidf_weighted(counts, read, settings.input_scale)
+
+
+def _document_model(
+    spec: Spec, vocabulary: Vocabulary, settings: bow.Settings, log_unigram: Tensor | None
+) -> VAE:
+    encoder = bow.Encoder(_terms_read(spec, vocabulary, settings), settings)
+    kind = bow.TopicDecoder if settings.decoder == "topics" else bow.Decoder
+    decoder = kind(len(vocabulary.target), settings, log_unigram)
+    if settings.tied:
+        _check_tied(_columns_read(spec.shape[0], vocabulary, settings), vocabulary.target)
+        encoder.tie(decoder.words)
+    return VAE(encoder, decoder, settings.latent, _document_prior(settings))
+
+
+def _check_tied(read: tuple[int, ...], target: tuple[int, ...]) -> None:
+    if read != target:
+        raise SettingsError(
+            f"model.tied: true reads words by the decoder's weights, but the encoder reads "
+            f"{len(read)} terms and the decoder gives {len(target)} words, which must be the same "
+            "in the same order. Set model.tied: false."
+        )
 
 
 def _document_prior(settings: bow.Settings) -> Prior | None:

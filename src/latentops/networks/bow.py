@@ -44,6 +44,9 @@ class Settings(layers.Common):
     posterior: Literal["gaussian", "evidence"] = pydantic.Field(
         "gaussian", description="evidence: its precision is 1 and a learned amount for each word"
     )
+    tied: bool = pydantic.Field(
+        False, description="the encoder's mean also adds up the decoder's weights of the words read"
+    )
     prior: Literal["normal", "mixture", "dirichlet"] = pydantic.Field(
         "normal",
         description="mixture: learned Gaussians; dirichlet: the Gaussian that, after a softmax, is "
@@ -104,15 +107,20 @@ class Bag(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, columns: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-        sums = F.embedding_bag(
-            columns,
-            self.weight,
-            offsets,
-            mode="sum",
-            per_sample_weights=weights,
-            include_last_offset=True,
-        )
-        return sums + self.bias
+        return summed(self.weight, columns, offsets, weights) + self.bias
+
+
+def summed(weight: Tensor, columns: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    """The product of sparse rows [B, V] and `weight` [V, D], [B, D]."""
+    sums: Tensor = F.embedding_bag(
+        columns,
+        weight,
+        offsets,
+        mode="sum",
+        per_sample_weights=weights,
+        include_last_offset=True,
+    )
+    return sums
 
 
 class Sizes(NamedTuple):
@@ -138,9 +146,21 @@ class Encoder(layers.Encoder):
         self.evidence: nn.Parameter | None = None
         if settings.posterior == "evidence":
             self.evidence = nn.Parameter(torch.full((terms,), FIRST_EVIDENCE))
+        self.trust: nn.Parameter | None = None
+        if settings.tied:
+            self.trust = nn.Parameter(torch.zeros(settings.latent))
+        self._words: tuple[nn.Linear, ...] = ()
+
+    def tie(self, words: nn.Linear) -> None:
+        """Read words by what `words`, of the decoder, makes of z: `Settings.tied`.
+
+        The mean of a code is then a step towards the words, as the gradient of their probability
+        would take it, and a correction; what a rare word means is learned once, not twice.
+        """
+        self._words = (words,)  # in a tuple: no weights of this network
 
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        weights = x.values() if self.scale is None else log1p_weights(x, self.scale)
+        weights = self._weights(x)
         if self.training and self.word_dropout > 0:
             weights = _dropped(weights, self.word_dropout, generator)
         entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
@@ -151,18 +171,33 @@ class Encoder(layers.Encoder):
         return entered + told
 
     def posterior(self, heads: Tensor, x: Tensor) -> Posterior:
-        """The more words there are, and the more each says, the narrower.
-
-        As if every word were an observation with Gaussian noise: precisions add up to the prior's.
-        """
+        heads = layers.widened(heads)
+        if self.trust is not None:
+            to_mean_BZ = self.trust * self._by_words(x, len(self.trust))
+            heads = heads + F.pad(to_mean_BZ, (0, len(self.trust)))
         plain = super().posterior(heads, x)
         if self.evidence is None:
             return plain
-        said = x.values() * F.softplus(self.evidence).index_select(0, x.col_indices())
-        said_B = _row_sums(x, said)
-        heard_BZ = layers.widened(heads).chunk(2, dim=-1)[1].clamp(max=MOST_LOG_EVIDENCE).exp()
-        log_variance_BZ = -torch.log1p(said_B.unsqueeze(1) * heard_BZ)
-        return Posterior(plain.mean, log_variance_BZ.clamp(*layers.LOG_VARIANCE_RANGE))
+        return Posterior(plain.mean, self._narrowed(heads.chunk(2, dim=-1)[1], self.evidence, x))
+
+    def _weights(self, x: Tensor) -> Tensor:
+        return x.values() if self.scale is None else log1p_weights(x, self.scale)
+
+    def _by_words(self, x: Tensor, latent: int) -> Tensor:
+        """The sum of the decoder's weights from z to each word that is read, [B, Z]."""
+        (words,) = self._words
+        weight_VZ = words.weight[:, :latent].contiguous()
+        return summed(weight_VZ, x.col_indices(), x.crow_indices(), self._weights(x))
+
+    def _narrowed(self, log_heard_BZ: Tensor, evidence_V: Tensor, x: Tensor) -> Tensor:
+        """The log-variance that falls with every word, the more of it is heard in a dimension.
+
+        As if each word were an observation with Gaussian noise: precisions add up to the prior's.
+        """
+        said = x.values() * F.softplus(evidence_V).index_select(0, x.col_indices())
+        heard_BZ = log_heard_BZ.clamp(max=MOST_LOG_EVIDENCE).exp()
+        log_variance_BZ = -torch.log1p(_row_sums(x, said).unsqueeze(1) * heard_BZ)
+        return log_variance_BZ.clamp(*layers.LOG_VARIANCE_RANGE)
 
 
 def sizes(counts: Tensor) -> Sizes:
@@ -223,12 +258,12 @@ class TopicDecoder(nn.Module):
     def __init__(self, words: int, settings: Settings, log_unigram: Tensor | None = None) -> None:
         super().__init__()
         self.dirichlet = settings.likelihood == "dirichlet"
-        self.topics = nn.Linear(settings.latent, words, bias=False)
+        self.words = nn.Linear(settings.latent, words, bias=False)
         self.norm = layers.BatchNorm(words, affine=False)
         self.background = nn.Parameter(torch.zeros(words) if log_unigram is None else log_unigram)
 
     def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Multinomial:
-        mixed = self.topics(layers.widened(z).softmax(-1))
+        mixed = self.words(layers.widened(z).softmax(-1))
         normed = self.norm(mixed.flatten(0, -2)).reshape(mixed.shape)
         return _counted(normed + self.background, self.dirichlet)
 
