@@ -18,8 +18,8 @@ from latentops.elbo import Posterior
 from latentops.likelihoods import Autoregressive, State
 from latentops.networks import layers
 
-# Logits that are made at once, [tokens, V]: 256 MB of float32.
-_LOGITS_AT_ONCE = 2**26
+# Logits that are made at once, [tokens, V]: 16 MB of float32, which memory is found for fast.
+_LOGITS_AT_ONCE = 2**22
 
 
 class Settings(layers.Common):
@@ -86,7 +86,7 @@ class Encoder(layers.Encoder):
 
     def read(self, x: Tensor) -> tuple[Posterior, Tensor]:
         summary_BH = self.enter(x, None)
-        return self._posterior(self.body(summary_BH)), summary_BH
+        return self.posterior(self.body(summary_BH), x), summary_BH
 
 
 class Decoder(nn.Module, ABC):
