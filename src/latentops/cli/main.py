@@ -3,7 +3,7 @@
 import click
 
 from latentops import __version__
-from latentops.cli import augment, compress, data, lineage, models, registry, tune
+from latentops.cli import augment, compress, data, doctor, lineage, models, registry, tune
 from latentops.errors import exit_on_known_error
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -25,6 +25,7 @@ def cli() -> None:
 
 for _command in (
     data.data,
+    doctor.doctor,
     tune.tune,
     registry.registry,
     lineage.lineage,
