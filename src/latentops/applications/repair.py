@@ -108,6 +108,7 @@ def _targets(clean: Examples) -> Iterator[Tensor]:
     return (batch.target for batch in in_batches(clean, ROWS_AT_ONCE))
 
 
+@torch.no_grad()
 def _nats(vae: VAE, clean: Examples, given: Examples) -> np.ndarray:
     pairs = zip(_targets(clean), _answers(vae, given), strict=True)
     nats = [-likelihood.log_prob(target) for target, (_, likelihood) in pairs]

@@ -18,7 +18,7 @@ from latentops.data import tokens
 from latentops.inference.writing import DEFAULT, Writing
 from latentops.likelihoods import Autoregressive, Likelihood
 from latentops.model import VAE
-from latentops.networks import seq
+from latentops.networks import decoding, seq
 
 Result = pd.DataFrame | np.ndarray
 
@@ -100,8 +100,6 @@ class Sentences:
     ) -> pd.DataFrame:
         if writing.temperature == 0:
             return self.shown(likelihood, writing)
-        from latentops.networks import decoding
-
         choose = decoding.sampled(
             generator, writing.temperature, writing.top_k or None, writing.top_p
         )
@@ -121,8 +119,6 @@ class Sentences:
     def _most_probable(self, likelihood: Autoregressive, writing: Writing) -> Tensor:
         if writing.beams == 1:
             return greedy(likelihood)
-        from latentops.networks import decoding
-
         return decoding.beam(likelihood, writing.beams)
 
     def _table(self, tokens_BT: Tensor) -> pd.DataFrame:
@@ -131,7 +127,7 @@ class Sentences:
 
 def greedy(likelihood: Likelihood | Autoregressive) -> Tensor:
     """The tokens [B, T] that are the most probable, one after the other."""
-    return _sentences(likelihood).write(lambda logits: logits.argmax(-1))
+    return _sentences(likelihood).write(decoding.greedy)
 
 
 def _sentences(likelihood: Likelihood | Autoregressive) -> Autoregressive:
