@@ -275,7 +275,7 @@ class Autoregressive:
         state = self.writer.begin(self.z.flatten(0, -2))
         tokens_R = torch.full(self.z.shape[:-1], START, device=self.z.device).flatten()
         ended_R = torch.zeros_like(tokens_R, dtype=torch.bool)
-        written = []
+        written: list[Tensor] = []
         while len(written) < longest and not ended_R.all():
             logits_RV, state = self.writer.step(tokens_R, state)
             tokens_R = choose(logits_RV).masked_fill(ended_R, PAD)
@@ -287,7 +287,7 @@ class Autoregressive:
 def _portions(rows: int, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Numbers of z's rows, of a bounded number of places, and of the rows of x to go with them."""
     at_once = max(1, _PLACES_AT_ONCE // x.shape[1])
-    for portion in torch.arange(rows, device=x.device).split(at_once):
+    for portion in torch.split(torch.arange(rows, device=x.device), at_once):
         yield portion, portion % len(x)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: N815 - names end in their shape suffixes
 """How the next token is chosen: the commonest, a drawn one, or the best of several beginnings.
 
 Shape suffixes: R rows, W beams of each, V kinds of token, T places.
@@ -76,7 +77,8 @@ def beam(likelihood: Autoregressive, beams: int, longest: int = LONGEST) -> Tens
         logits, state = likelihood.writer.step(last, state)
         found, parents = _extended(found, logits.log_softmax(-1))
         state, last = _taken(state, parents), found.tokens_RWT[..., -1].flatten()
-    return found.tokens_RWT[:, 0].reshape(*likelihood.z.shape[:-1], -1)
+    best_RT = found.tokens_RWT[:, 0]
+    return best_RT.reshape(*likelihood.z.shape[:-1], best_RT.shape[-1])
 
 
 def _nothing_yet(rows: int, beams: int, like: Tensor) -> _Beams:
@@ -93,7 +95,7 @@ def _extended(found: _Beams, log_share: Tensor) -> tuple[_Beams, Tensor]:
     `log_share` is [R W, V]; a finished sentence goes on by PAD, at no cost.
     """
     rows, beams = found.log_prob_RW.shape
-    after_RWV = log_share.unflatten(0, (rows, beams)).masked_fill(
+    after_RWV = log_share.reshape(rows, beams, -1).masked_fill(
         found.ended_RW.unsqueeze(-1), -torch.inf
     )
     after_RWV[..., PAD] = torch.where(found.ended_RW, 0.0, -torch.inf)

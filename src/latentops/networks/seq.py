@@ -139,7 +139,7 @@ class Decoder(nn.Module, ABC):
     def _scores(self, last: Tensor, wanted: Tensor) -> Tensor:
         """Log-probability of each token [N] after last layers [N, H]."""
         at_once = max(1, _LOGITS_AT_ONCE // len(self.bias))
-        parts = zip(last.split(at_once), wanted.split(at_once), strict=True)
+        parts = zip(torch.split(last, at_once), torch.split(wanted, at_once), strict=True)
         return -torch.cat(
             [F.cross_entropy(self._logits(each), token, reduction="none") for each, token in parts]
         )

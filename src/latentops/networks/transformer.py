@@ -32,7 +32,8 @@ class Encoder(seq.Encoder):
         for block in self.blocks:
             values_BTH, _ = block(values_BTH, None, real_BT[:, None, None, :])
         kept_BTH = self.norm(values_BTH).masked_fill(~real_BT[..., None], 0)
-        return kept_BTH.sum(1) / lengths[:, None]
+        mean_BH: Tensor = kept_BTH.sum(1) / lengths[:, None]
+        return mean_BH
 
 
 class Decoder(seq.Decoder):
@@ -44,6 +45,7 @@ class Decoder(seq.Decoder):
         super().__init__(tokens, settings, log_unigram)
         width = settings.decoder_hidden[0]
         self.widen = nn.Linear(settings.embedding, width)
+        self.heads = settings.heads
         self.told = nn.Linear(settings.latent, width, bias=False)
         self.blocks = nn.ModuleList(Block(width, settings) for _ in settings.decoder_hidden)
         self.norm = nn.LayerNorm(width)
@@ -59,8 +61,8 @@ class Decoder(seq.Decoder):
 
     def begin(self, z: Tensor) -> State:
         """z, and for each block the keys and values of all places so far: none."""
-        of_none = (z.new_zeros(len(z), block.heads, 0, block.width) for block in self.blocks)
-        return z, *(each for empty in of_none for each in (empty, empty))
+        none = z.new_zeros(len(z), self.heads, 0, self.widen.out_features // self.heads)
+        return z, *(none for _ in range(2 * len(self.blocks)))
 
     def last_layer_after(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
         z, *known = state
