@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
-from latentops.artifacts import Arrays, Vocabulary
+from latentops.artifacts import END, PAD, Arrays, Vocabulary
 from latentops.data import batches
-from latentops.data.batches import Bags, Images, Rows, in_batches
+from latentops.data.batches import Bags, Images, Rows, Sequences, in_batches
 
 TERMS = 12
 
@@ -61,6 +61,22 @@ def bags() -> Bags:
 def images() -> Images:
     pixels = np.random.default_rng(0).integers(0, 17, (50, 1, 4, 3), dtype=np.uint8)
     return Images(torch.tensor(pixels), levels=17)
+
+
+LENGTHS = (3, 0, 1, 7, 3, 2, 9, 1, 4)
+
+
+def sentence(row: int) -> list[int]:
+    """Tokens that say which sentence this is, and where they stand in it."""
+    return [100 * (row + 1) + place for place in range(LENGTHS[row])]
+
+
+@pytest.fixture
+def sequences() -> Sequences:
+    """Nine sentences; the second is empty."""
+    flat = [token for row in range(len(LENGTHS)) for token in sentence(row)]
+    ends = np.cumsum([0, *LENGTHS], dtype=np.int64)
+    return batches.sequenced({"tokens_indptr": ends, "tokens": np.array(flat, dtype=np.int32)})
 
 
 class TestRows:
@@ -183,7 +199,74 @@ class TestImages:
         assert len(none.frozen(0)) == 0
 
 
-@pytest.mark.parametrize("name", ["bags", "images"])
+class TestSequences:
+    def test_each_sentence_then_its_end_then_pad_to_the_longest(self, sequences: Sequences) -> None:
+        batch = sequences.batch(torch.tensor([2, 1, 0]))
+        expected = [[300, END, PAD, PAD], [END, PAD, PAD, PAD], [*sentence(0), END]]
+        assert batch.target.tolist() == expected
+        assert batch.input is batch.target
+        assert batch.target.dtype == torch.int64
+
+    @given(st.lists(st.integers(0, len(LENGTHS) - 1), min_size=1, max_size=20))
+    def test_taken_rows_are_those_asked_for(self, rows: list[int]) -> None:
+        """In any order and repeated, of all or of a subset."""
+        sentences = TestSequences._sentences()
+        subset = sentences.subset(torch.tensor(rows))
+        for batch in (sentences.batch(torch.tensor(rows)), subset.batch(torch.arange(len(rows)))):
+            told = [[token for token in row if token != PAD] for row in batch.target.tolist()]
+            assert told == [[*sentence(row), END] for row in rows]
+            assert batch.target.shape[1] == max(LENGTHS[row] for row in rows) + 1
+
+    def test_a_share_of_a_batch_may_be_empty(self, sequences: Sequences) -> None:
+        """As where a last batch has fewer rows than there are processes."""
+        assert sequences.batch(torch.tensor([], dtype=torch.int64)).target.shape == (0, 1)
+
+    @pytest.mark.parametrize("batch_size", [1, 7, 32, 64])
+    def test_rows_of_like_length_share_a_batch(self, batch_size: int) -> None:
+        """Lengths as English sentences have them: unsorted, more than a third would be padding."""
+        sentences = self._drawn(1500)
+        passed = sentences.passes(batch_size, torch.Generator().manual_seed(0))
+        assert padding(sentences, passed) < 0.1
+        if batch_size == 32:
+            mixed = batches.shuffled(1500, batch_size, torch.Generator().manual_seed(0))
+            assert padding(sentences, mixed) > 0.35
+
+    def test_batches_come_neither_by_length_nor_twice_in_one_order(self) -> None:
+        sentences, generator = self._drawn(1500), torch.Generator().manual_seed(0)
+        first, second = (sentences.passes(32, generator) for _ in range(2))
+        assert not same_rows(first, second)
+        longest = torch.tensor([sentences.batch(rows).target.shape[1] for rows in first])
+        order = torch.arange(len(first))
+        correlation = torch.corrcoef(torch.stack([longest.float(), order.float()]))[0, 1]
+        assert abs(correlation) < 0.4
+
+    @staticmethod
+    def _sentences() -> Sequences:
+        return TestSequences._of([sentence(row) for row in range(len(LENGTHS))])
+
+    @staticmethod
+    def _drawn(count: int) -> Sequences:
+        lengths = np.random.default_rng(0).negative_binomial(4, 0.16, count)
+        return TestSequences._of([[5] * length for length in lengths])
+
+    @staticmethod
+    def _of(sentences: list[list[int]]) -> Sequences:
+        ends = np.cumsum([0, *map(len, sentences)], dtype=np.int64)
+        flat = np.array([token for row in sentences for token in row], dtype=np.int32)
+        return batches.sequenced({"tokens_indptr": ends, "tokens": flat})
+
+
+def padding(sentences: Sequences, passed: tuple[torch.Tensor, ...]) -> float:
+    """The share of places that hold PAD."""
+    made = [sentences.batch(rows).target for rows in passed]
+    return sum(int((each == PAD).sum()) for each in made) / sum(each.numel() for each in made)
+
+
+def same_rows(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> bool:
+    return len(one) == len(other) and all(map(torch.equal, one, other))
+
+
+@pytest.mark.parametrize("name", ["bags", "images", "sequences"])
 class TestEveryKind:
     @pytest.fixture
     def examples(self, name: str, request: pytest.FixtureRequest) -> batches.Examples:
@@ -204,8 +287,24 @@ class TestEveryKind:
         assert sum(sizes) == len(examples)
         assert set(sizes[:-1]) == {4}
         whole = examples.batch(torch.arange(len(examples))).target.to_dense()
-        parts = [batch.target.to_dense() for batch in in_batches(examples, 4)]
-        assert torch.equal(torch.cat(parts), whole)
+        parts = [row for batch in in_batches(examples, 4) for row in batch.target.to_dense()]
+        assert all(same_values(part, row) for part, row in zip(parts, whole, strict=True))
+
+    @pytest.mark.parametrize("batch_size", [1, 4, 100])
+    def test_a_pass_holds_every_row_once_and_one_batch_that_is_not_full(
+        self, examples: batches.Examples, batch_size: int
+    ) -> None:
+        passed = examples.passes(batch_size, torch.Generator().manual_seed(0))
+        assert torch.cat(passed).sort().values.tolist() == list(range(len(examples)))
+        assert len(passed) == -(-len(examples) // batch_size)
+        assert sorted(map(len, passed))[1:] == [batch_size] * (len(passed) - 1)
+
+    def test_a_seed_brings_the_same_pass_back(self, examples: batches.Examples) -> None:
+        first, again, other = (
+            examples.passes(2, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+        )
+        assert same_rows(first, again)
+        assert not same_rows(first, other)
 
     def test_without_chance_freezing_changes_nothing(self, examples: batches.Examples) -> None:
         assert examples.frozen(0) is examples
@@ -216,7 +315,7 @@ class TestEveryKind:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-@pytest.mark.parametrize("name", ["bags", "images"])
+@pytest.mark.parametrize("name", ["bags", "images", "sequences"])
 def test_batches_on_cuda_are_those_on_the_cpu(name: str, request: pytest.FixtureRequest) -> None:
     examples, rows = request.getfixturevalue(name), torch.tensor([1, 0, 3])
     there = examples.to("cuda").batch(rows)
@@ -226,3 +325,8 @@ def test_batches_on_cuda_are_those_on_the_cpu(name: str, request: pytest.Fixture
 
 def same(one: batches.Batch, other: batches.Batch) -> bool:
     return all(torch.equal(a.to_dense(), b.to_dense()) for a, b in zip(one, other, strict=True))
+
+
+def same_values(row: torch.Tensor, padded: torch.Tensor) -> bool:
+    """Whether a row is another, which a longer batch may have padded further."""
+    return torch.equal(row, padded[: len(row)]) and bool((padded[len(row) :] == 0).all())

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentops.artifacts import Arrays, Spec, Split, Vocabulary
-from latentops.data import weighting
+from latentops.artifacts import UNKNOWN, Arrays, Spec, Split, Vocabulary
+from latentops.data import tokens, weighting
 from latentops.data.terms import analyze
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
@@ -42,7 +42,10 @@ def summarize(
     }
     if spec.kind == "image":
         return report | {"images": _images(spec, arrays)}
-    return report | _text(tables, arrays, vocabulary)
+    report |= _text(tables, arrays, vocabulary)
+    if vocabulary.tokenizer:
+        report["sentences"] = _sentences(tables, arrays, vocabulary.tokenizer)
+    return report
 
 
 def _refused(refused: pd.DataFrame) -> Report:
@@ -133,6 +136,24 @@ def _text(
             }
         )
     return report
+
+
+def _sentences(
+    tables: Mapping[Split, pd.DataFrame], arrays: Mapping[Split, Arrays], tokenizer: str
+) -> Report:
+    """Of the texts as sequences; lengths without the end."""
+    return {
+        "kinds": tokens.kinds(tokenizer),
+        "tokens": {split: len(array["tokens"]) for split, array in arrays.items()},
+        "unknown_share": {
+            split: _share((array["tokens"] == UNKNOWN).sum(), len(array["tokens"]))
+            for split, array in arrays.items()
+        },
+        "cut": {split: tokens.cut(table["text"], tokenizer) for split, table in tables.items()},
+        "tokens_per_text": _distribution(
+            {split: np.diff(array["tokens_indptr"]) for split, array in arrays.items()}
+        ),
+    }
 
 
 def _is_unit(vocabulary: Vocabulary) -> np.ndarray:

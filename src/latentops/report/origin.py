@@ -26,6 +26,9 @@ BY_SPLIT = (
     ("Terms known to the encoder", "vocabulary.known_share", "share"),
     ("Terms known to the decoder", "vocabulary.target_share", "share"),
     ("Texts without a known term", "vocabulary.texts_without_a_term", ""),
+    ("Tokens", "sentences.tokens", ""),
+    ("Tokens that are unknown", "sentences.unknown_share", "share"),
+    ("Sentences that were cut", "sentences.cut", ""),
 )
 
 DIGEST = 12  # characters of a digest in a box; the table beside it holds the whole

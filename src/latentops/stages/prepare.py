@@ -1,6 +1,8 @@
 """Stage prepare: a source -> checked, cut tables and tensors, what was refused, a data report."""
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,8 @@ def main() -> None:
     artifacts.write_json(report | {"checks": ready.checks}, artifacts.DATA_REPORT)
     canvas.save(data_picture(report, _samples(ready)), artifacts.DATA_PICTURE)
     _say(ready)
+    if "sentences" in report:
+        _say_sentences(report["sentences"])
 
 
 def _samples(ready: prepared.Prepared) -> np.ndarray | None:
@@ -50,6 +54,18 @@ def _say(ready: prepared.Prepared) -> None:
     print(f"{name}: {kept} rows; {refused:,} refused (data/refused.csv)", file=sys.stderr)
     for note in ready.notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _say_sentences(sentences: Mapping[str, Any]) -> None:
+    tokens, cut = sum(sentences["tokens"].values()), sum(sentences["cut"].values())
+    unknown = ", ".join(
+        f"{share or 0:.1%} of {split}" for split, share in sentences["unknown_share"].items()
+    )
+    print(
+        f"sentences: {tokens:,} tokens of {sentences['kinds']:,} kinds; unknown: {unknown}; "
+        f"{cut:,} sentences cut",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":
