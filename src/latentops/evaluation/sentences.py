@@ -21,6 +21,7 @@ from latentops.evaluation.scores import Scores
 from latentops.likelihoods import Autoregressive
 from latentops.metrics.sentences import bleu, exact_match
 from latentops.model import VAE
+from latentops.networks import decoding
 from latentops.portion import ROWS_AT_ONCE, encode
 
 _RECONSTRUCTED = 10
@@ -73,7 +74,7 @@ def greedily(vae: VAE, z_NZ: Tensor, vocabulary: Vocabulary) -> list[str]:
     """The text of each code whose every token is the likeliest after those before."""
     rows: list[list[int]] = []
     for some_BZ in z_NZ.split(ROWS_AT_ONCE):
-        rows += _autoregressive(vae, some_BZ).write(lambda logits: logits.argmax(-1)).tolist()
+        rows += _autoregressive(vae, some_BZ).write(decoding.greedy).tolist()
     return tokens.decode(rows, vocabulary.tokenizer)
 
 
