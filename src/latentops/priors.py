@@ -21,6 +21,12 @@ class Prior(Protocol):
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         """KL(q(z given x) || p(z)), nats: [B, Z] in closed form, or [B, 1] as estimated at `z`."""
 
+    def by_dimension(self, posterior: Posterior) -> Tensor:
+        """[B, Z], nats: the KL of each dimension by itself; nearly so where it has no closed form.
+
+        What a dimension is used for, to be set beside the others; `rate` is what a code costs.
+        """
+
     def log_prob(self, z: Tensor) -> Tensor:
         """[..., B] for z [..., B, Z], nats."""
 
@@ -36,6 +42,9 @@ class StandardNormal(nn.Module):
         self.latent = latent
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        return self.by_dimension(posterior)
+
+    def by_dimension(self, posterior: Posterior) -> Tensor:
         return posterior.kl()
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -59,11 +68,11 @@ class SoftmaxDirichlet(nn.Module):
         self.variance = (1 - 1 / latent) / concentration
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
-        narrower = Posterior(
-            posterior.mean / math.sqrt(self.variance),
-            posterior.log_variance - math.log(self.variance),
-        )
-        return narrower.kl()
+        return self.by_dimension(posterior)
+
+    def by_dimension(self, posterior: Posterior) -> Tensor:
+        mean_Z = posterior.mean.new_zeros(self.latent)
+        return _kl_to_normal(posterior, mean_Z, torch.full_like(mean_Z, self.variance))
 
     def log_prob(self, z: Tensor) -> Tensor:
         scale = math.sqrt(self.variance)
@@ -94,6 +103,13 @@ class Mixture(nn.Module):
         """[..., B, 1]: log q(z given x) - log p(z), which is right on average over z."""
         return (posterior.log_prob(z) - self.log_prob(z)).unsqueeze(-1)
 
+    def by_dimension(self, posterior: Posterior) -> Tensor:
+        """To the normal that has the mean and the variance of the mixture there."""
+        share_P1 = self.logits.softmax(-1).unsqueeze(-1)
+        mean_Z = (share_P1 * self.mean).sum(0)
+        spread_PZ = self.log_variance.exp() + (self.mean - mean_Z).square()
+        return _kl_to_normal(posterior, mean_Z, (share_P1 * spread_PZ).sum(0))
+
     def log_prob(self, z: Tensor) -> Tensor:
         precision_PZ = (-self.log_variance).exp()
         squares = (  # of (z - mean) / sd, without an array of all the differences
@@ -110,6 +126,14 @@ class Mixture(nn.Module):
         upto_P = self.logits.softmax(-1).cumsum(-1)
         part_N = torch.bucketize(torch.special.ndtr(noise_NZ1[:, -1]), upto_P[:-1])
         return self.mean[part_N] + (0.5 * self.log_variance[part_N]).exp() * noise_NZ1[:, :-1]
+
+
+def _kl_to_normal(posterior: Posterior, mean_Z: Tensor, variance_Z: Tensor) -> Tensor:
+    """KL(q(z given x) || N(mean, variance)) of each dimension, [B, Z]."""
+    standardized = Posterior(
+        (posterior.mean - mean_Z) / variance_Z.sqrt(), posterior.log_variance - variance_Z.log()
+    )
+    return standardized.kl()
 
 
 def _noise(n: int, width: int, generator: torch.Generator | None) -> Tensor:

@@ -13,7 +13,14 @@ from latentops.classifier import Classifier, Judgement
 from latentops.data.batches import Bags, Sequences
 from latentops.elbo import Posterior
 from latentops.evaluation import gallery, judged, latent_use, scores, sentences, text
-from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours, Sentences
+from latentops.evaluation.results import (
+    Dimension,
+    Evaluation,
+    Gallery,
+    Neighbours,
+    Sentences,
+    Topic,
+)
 from latentops.evaluation.scores import Scores
 from latentops.evaluation.settings import Settings
 from latentops.metrics import latent
@@ -60,17 +67,21 @@ def evaluate(
     scores.require_finite(found)
     judgement = _judgement(subject, subject.test)
     found |= _more_scores(subject, judgement)
+    active_Z = latent.active(subject.posterior.mean).numpy()
+    topics = _topics(subject, active_Z)
+    found |= text.topic_scores(vae, active_Z, topics)
     scores.require_finite(found)
     shown_mean_NZ = encode(vae, subject.valid.examples).mean.numpy()
     return Evaluation(
         scores=found,
         use=latent_use.measure(vae, subject.valid.examples, "validation", settings),
         rate_per_dimension_nats=subject.rates,
-        active=latent.active(subject.posterior.mean).numpy(),
+        active=active_Z,
         latent_map=gallery.latent_map(shown_mean_NZ, subject.valid.y, spec),
         confusion=_confusion(subject, judgement),
         gallery=_gallery(subject),
         dimensions=_dimensions(subject),
+        topics=topics,
         neighbours=_neighbours(subject, shown_mean_NZ),
         sentences=_sentences(subject, shown_mean_NZ),
     )
@@ -103,7 +114,7 @@ def _subject(
         seen=seen_in_train(train, test) if spec.kind == "counts" else None,
         strangers=everything.subset(strangers) if len(strangers) else None,
         posterior=posterior,
-        rates=posterior.kl().double().mean(0).numpy(),
+        rates=vae.prior.by_dimension(posterior).double().mean(0).numpy(),
         settings=settings,
     )
 
@@ -186,6 +197,13 @@ def _dimensions(subject: _Subject) -> list[Dimension]:
     if not isinstance(subject.valid.examples, Bags):
         return []
     return text.dimensions(subject.vae, subject.vocabulary, subject.rates)
+
+
+def _topics(subject: _Subject, active_Z: np.ndarray) -> list[Topic]:
+    train = subject.train.examples
+    if not isinstance(train, Bags):
+        return []
+    return text.topics(subject.vae, subject.vocabulary, active_Z, train)
 
 
 def _neighbours(subject: _Subject, shown_mean_NZ: np.ndarray) -> list[Neighbours]:

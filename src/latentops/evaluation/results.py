@@ -30,6 +30,15 @@ class Dimension:
 
 
 @dataclass(frozen=True)
+class Topic:
+    """The words that gain most at one end of a latent dimension, or in one expert."""
+
+    dimension: int
+    words: tuple[str, ...]
+    npmi: float  # over the pairs of these words, on the training documents
+
+
+@dataclass(frozen=True)
 class Neighbours:
     """A validation example and the training examples nearest to it in the latent space."""
 
@@ -59,5 +68,6 @@ class Evaluation:
     confusion: pd.DataFrame  # actual, predicted by the shipped classifier: a row per test example
     gallery: Gallery | None = None
     dimensions: list[Dimension] = field(default_factory=list)
+    topics: list[Topic] = field(default_factory=list)  # of active dimensions, clearest first
     neighbours: list[Neighbours] = field(default_factory=list)
     sentences: Sentences | None = None

@@ -1,16 +1,25 @@
 """What the latent space of a document model says, in words."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import scipy.sparse
 import torch
 
 from latentops.artifacts import Spec, Vocabulary
+from latentops.data.batches import Bags
 from latentops.evaluation.gallery import class_names, most_used
-from latentops.evaluation.results import Dimension, Neighbours
+from latentops.evaluation.results import Dimension, Neighbours, Topic
+from latentops.evaluation.scores import Scores
 from latentops.likelihoods import Multinomial
+from latentops.metrics import topics as measures
 from latentops.model import VAE
+from latentops.networks import bow
 from latentops.portion import Portion
 
 _TERMS = 8
+_TOPIC_WORDS = 10  # of which the NPMI is reported
+_DIVERSE_WORDS = 25
 _STEP = 2.0  # prior standard deviations to either side
 _ASKED = 5
 _NEAREST = 3
@@ -21,10 +30,7 @@ def dimensions(vae: VAE, vocabulary: Vocabulary, rate_Z: np.ndarray) -> list[Dim
     """The terms whose logits change most along each dimension, the most used first."""
     indices = most_used(rate_Z, vae.latent)
     steps = _STEP * torch.eye(vae.latent)[list(indices)]
-    up, down = vae.decode(steps), vae.decode(-steps)
-    if not isinstance(up, Multinomial) or not isinstance(down, Multinomial):
-        raise TypeError("only a distribution over words has terms")
-    order_DW = (up.logits - down.logits).numpy().argsort(1, kind="stable")
+    order_DW = _gains(vae, steps).numpy().argsort(1, kind="stable")
     words = [vocabulary.terms[column] for column in vocabulary.target]
     return [
         Dimension(
@@ -35,6 +41,61 @@ def dimensions(vae: VAE, vocabulary: Vocabulary, rate_Z: np.ndarray) -> list[Dim
         )
         for index, order in zip(indices, order_DW, strict=True)
     ]
+
+
+@torch.no_grad()
+def topics(vae: VAE, vocabulary: Vocabulary, active_Z: np.ndarray, train: Bags) -> list[Topic]:
+    """Of the active dimensions, the highest NPMI first: by pairs of words in `train`."""
+    top_TM, dimension_T = _top_words(vae, active_Z, _TOPIC_WORDS)
+    words = [vocabulary.terms[column] for column in vocabulary.target]
+    npmi_T = measures.npmi(top_TM.tolist(), _counts(train))
+    found = [
+        Topic(int(dimension), tuple(words[word] for word in top_M), float(npmi))
+        for dimension, top_M, npmi in zip(dimension_T, top_TM, npmi_T, strict=True)
+    ]
+    return sorted(found, key=lambda topic: -topic.npmi)
+
+
+@torch.no_grad()
+def topic_scores(vae: VAE, active_Z: np.ndarray, found: Sequence[Topic]) -> Scores:
+    """Empty where no dimension is active."""
+    if not found:
+        return {}
+    top_TM, _ = _top_words(vae, active_Z, _DIVERSE_WORDS)
+    return {
+        "topics": len(found),
+        "topic_npmi": float(np.mean([topic.npmi for topic in found])),
+        "topic_diversity": measures.diversity(top_TM.tolist()),
+    }
+
+
+def _top_words(vae: VAE, active_Z: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each topic its words, best first, [T, M], and its dimension, [T].
+
+    A topic is an end of a dimension, since a code has no sign that means more; of an expert that
+    has a dimension, it is the upper one.
+    """
+    gain_ZW = _gains(vae, _STEP * torch.eye(vae.latent)).numpy()
+    expert = isinstance(vae.decoder, bow.TopicDecoder)
+    gain_TW = gain_ZW if expert else np.concatenate([gain_ZW, -gain_ZW])
+    dimension_T = np.arange(len(gain_TW)) % vae.latent
+    used_T = np.flatnonzero(active_Z[dimension_T])
+    return (-gain_TW[used_T]).argsort(1, kind="stable")[:, :most], dimension_T[used_T]
+
+
+def _gains(vae: VAE, step_DZ: torch.Tensor) -> torch.Tensor:
+    """What the logit of each word gains from minus a step to that step, [D, W]."""
+    up, down = vae.decode(step_DZ), vae.decode(-step_DZ)
+    if not isinstance(up, Multinomial) or not isinstance(down, Multinomial):
+        raise TypeError("only a distribution over words has terms")
+    return up.logits - down.logits
+
+
+def _counts(bags: Bags) -> scipy.sparse.csr_matrix:
+    """Of what is reconstructed, [N, W]."""
+    rows = bags.target
+    parts = (rows.values.numpy(), rows.columns.numpy(), rows.indptr.numpy())
+    return scipy.sparse.csr_matrix(parts, shape=(len(rows), rows.width))
 
 
 def neighbours(

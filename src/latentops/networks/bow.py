@@ -45,7 +45,7 @@ class Settings(layers.Common):
         "gaussian", description="evidence: its precision is 1 and a learned amount for each word"
     )
     tied: bool = pydantic.Field(
-        False, description="the encoder's mean also adds up the decoder's weights of the words read"
+        False, description="the encoder also takes a step that the decoder's own weights advise"
     )
     prior: Literal["normal", "mixture", "dirichlet"] = pydantic.Field(
         "normal",
@@ -69,14 +69,15 @@ class Settings(layers.Common):
     @property
     def reads_counts(self) -> bool:
         """Whether the encoder is given counts, and weighs them itself."""
-        return self.length_features or self.posterior == "evidence" or self.thinning > 0
+        alone = self.length_features or self.tied or self.thinning > 0
+        return alone or self.posterior == "evidence"
 
     @pydantic.model_validator(mode="after")
     def _counts_are_weighed_by_the_encoder(self) -> Self:
         if self.reads_counts and self.input == "tfidf":
             raise ValueError(
-                "length_features, posterior evidence and thinning need the counts, which the "
-                "encoder weighs with input log1p: set input to log1p, or leave these out"
+                "length_features, posterior evidence, tied and thinning need the counts, which "
+                "the encoder weighs with input log1p: set input to log1p, or leave these out"
             )
         return self
 
@@ -84,6 +85,16 @@ class Settings(layers.Common):
     def _thinned_words_are_counted(self) -> Self:
         if self.thinning > 0 and self.target == "presence":
             raise ValueError("thinning is of counts: set target to counts, or thinning to 0")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _a_step_is_advised(self) -> Self:
+        if self.tied and self.decoder == "topics":
+            raise ValueError("tied follows weights from z to words: set decoder to words")
+        if self.tied and self.mean_scale is not None:
+            raise ValueError(
+                "mean_scale holds the means where tied would move them: keep one of them"
+            )
         return self
 
     @pydantic.model_validator(mode="after")
@@ -152,15 +163,11 @@ class Encoder(layers.Encoder):
         self._words: tuple[nn.Linear, ...] = ()
 
     def tie(self, words: nn.Linear) -> None:
-        """Read words by what `words`, of the decoder, makes of z: `Settings.tied`.
-
-        The mean of a code is then a step towards the words, as the gradient of their probability
-        would take it, and a correction; what a rare word means is learned once, not twice.
-        """
+        """Have the last layer of the decoder advise a step: `Settings.tied`."""
         self._words = (words,)  # in a tuple: no weights of this network
 
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        weights = self._weights(x)
+        weights = x.values() if self.scale is None else log1p_weights(x, self.scale)
         if self.training and self.word_dropout > 0:
             weights = _dropped(weights, self.word_dropout, generator)
         entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
@@ -171,23 +178,27 @@ class Encoder(layers.Encoder):
         return entered + told
 
     def posterior(self, heads: Tensor, x: Tensor) -> Posterior:
-        heads = layers.widened(heads)
-        if self.trust is not None:
-            to_mean_BZ = self.trust * self._by_words(x, len(self.trust))
-            heads = heads + F.pad(to_mean_BZ, (0, len(self.trust)))
         plain = super().posterior(heads, x)
-        if self.evidence is None:
-            return plain
-        return Posterior(plain.mean, self._narrowed(heads.chunk(2, dim=-1)[1], self.evidence, x))
+        log_variance_BZ = plain.log_variance
+        if self.evidence is not None:
+            log_heard_BZ = layers.widened(heads).chunk(2, dim=-1)[1]
+            log_variance_BZ = self._narrowed(log_heard_BZ, self.evidence, x)
+        if self.trust is None:
+            return Posterior(plain.mean, log_variance_BZ)
+        step_BZ = log_variance_BZ.exp() * self._gradient(x, len(self.trust))
+        return Posterior(plain.mean + self.trust * step_BZ, log_variance_BZ)
 
-    def _weights(self, x: Tensor) -> Tensor:
-        return x.values() if self.scale is None else log1p_weights(x, self.scale)
+    def _gradient(self, x: Tensor, latent: int) -> Tensor:
+        """Of log p(x given z) by z at 0, [B, Z], were the decoder's linear map all of it.
 
-    def _by_words(self, x: Tensor, latent: int) -> Tensor:
-        """The sum of the decoder's weights from z to each word that is read, [B, Z]."""
+        Times the variance it is a step of Newton's method towards the best code; the network then
+        has only to correct it. What a rare word means is so learned once and not twice.
+        """
         (words,) = self._words
         weight_VZ = words.weight[:, :latent].contiguous()
-        return summed(weight_VZ, x.col_indices(), x.crow_indices(), self._weights(x))
+        read_BZ = summed(weight_VZ, x.col_indices(), x.crow_indices(), x.values())
+        expected_Z = words.bias.softmax(0) @ weight_VZ
+        return read_BZ - sizes(x).words_B.unsqueeze(1) * expected_Z
 
     def _narrowed(self, log_heard_BZ: Tensor, evidence_V: Tensor, x: Tensor) -> Tensor:
         """The log-variance that falls with every word, the more of it is heard in a dimension.
