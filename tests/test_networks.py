@@ -2,18 +2,25 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from latentops import elbo
+from latentops import build, elbo
+from latentops.artifacts import END, PAD, Spec, Vocabulary
 from latentops.data.batches import Rows
-from latentops.likelihoods import Bernoulli, DiscretizedLogistic, LogisticMixture, Multinomial
+from latentops.likelihoods import (
+    Autoregressive,
+    Bernoulli,
+    DiscretizedLogistic,
+    LogisticMixture,
+    Multinomial,
+)
 from latentops.model import VAE
-from latentops.networks import bow, conv, images, layers, mlp
+from latentops.networks import bow, conv, images, layers, mlp, seq
 
 SHAPE = (1, 4, 3)
 TERMS, WORDS = 9, 7
@@ -72,6 +79,22 @@ def pixels() -> Tensor:
     return torch.rand(5, *SHAPE, generator=seeded())
 
 
+def sentences() -> Tensor:
+    """Five of at most six tokens, END among them."""
+    tokens = torch.randint(END + 1, TERMS, (5, 6), generator=seeded())
+    for row, length in enumerate((5, 2, 0, 3, 5)):
+        tokens[row, length:] = PAD
+        tokens[row, length] = END
+    return tokens
+
+
+def seq_vae(network: str, **settings: object) -> VAE:
+    small = {"latent": 3, "embedding": 8, "hidden": (8,), "decoder_hidden": (8,), "heads": 2}
+    chosen = seq.Settings(**{"network": network, **small, **settings})
+    spec = Spec(source="tiny", kind="counts", shape=(TERMS,), tokens=TERMS)
+    return build.model(spec, Vocabulary(), chosen, seed=0)
+
+
 class Case(NamedTuple):
     """A network and what it should do with five examples."""
 
@@ -85,6 +108,18 @@ class Case(NamedTuple):
         if self.x.layout == torch.sparse_csr:
             return sparse(self.x.to_dense()[row : row + 1])
         return self.x[row : row + 1]
+
+    def extreme(self) -> Tensor:
+        """A million times as bright or as often; a thousand times as long."""
+        return self.x.repeat(1, 1000).clamp(min=END) if self.of_sentences else self.x * 1e6
+
+    def stated(self, likelihood: Any) -> Tensor:
+        """What it says of each part of an example, [..., *event]."""
+        return likelihood.token_log_prob(self.x) if self.of_sentences else likelihood.mean
+
+    @property
+    def of_sentences(self) -> bool:
+        return self.likelihood is Autoregressive
 
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -104,6 +139,16 @@ CASES: dict[str, Callable[[], Case]] = {
     "conv-norm": lambda: Case(conv_vae(mean_scale=0.8), pixels(), Bernoulli, SHAPE),
     "conv-logistic": lambda: Case(conv_vae(levels=17), pixels(), DiscretizedLogistic, SHAPE),
     "conv-mixture": lambda: Case(conv_vae(levels=17, mixtures=3), pixels(), LogisticMixture, SHAPE),
+    "gru": lambda: Case(seq_vae("gru"), sentences(), Autoregressive, (6,)),
+    "lstm": lambda: Case(seq_vae("lstm"), sentences(), Autoregressive, (6,)),
+    "lstm-deep": lambda: Case(
+        seq_vae("lstm", hidden=(7, 9), decoder_hidden=(5, 4), tied=False),
+        sentences(),
+        Autoregressive,
+        (6,),
+    ),
+    "gru-norm": lambda: Case(seq_vae("gru", mean_scale=0.8), sentences(), Autoregressive, (6,)),
+    "transformer": lambda: Case(seq_vae("transformer"), sentences(), Autoregressive, (6,)),
 }
 
 
@@ -118,13 +163,13 @@ class TestEveryNetwork:
         assert output.posterior.mean.shape == output.posterior.log_variance.shape == (5, 3)
         assert output.z.shape == (5, 3)
         assert isinstance(output.likelihood, case.likelihood)
-        assert output.likelihood.mean.shape == (5, *case.event)
+        assert case.stated(output.likelihood).shape == (5, *case.event)
 
     def test_decodes_many_samples_as_it_decodes_each(self, case: Case) -> None:
         z_KBZ = torch.randn(4, 5, 3, generator=seeded())
-        mean = case.vae.decode(z_KBZ).mean
-        assert mean.shape == (4, 5, *case.event)
-        torch.testing.assert_close(mean[2], case.vae.decode(z_KBZ[2]).mean)
+        stated = case.stated(case.vae.decode(z_KBZ))
+        assert stated.shape == (4, 5, *case.event)
+        torch.testing.assert_close(stated[2], case.stated(case.vae.decode(z_KBZ[2])))
 
     def test_an_example_is_encoded_the_same_alone(self, case: Case) -> None:
         """Also after training has moved the running statistics."""
@@ -154,7 +199,7 @@ class TestEveryNetwork:
         assert missing == []
 
     def test_an_extreme_input_stays_finite(self, case: Case) -> None:
-        q = case.vae.encode(case.x * 1e6)
+        q = case.vae.encode(case.extreme())
         low, high = layers.LOG_VARIANCE_RANGE
         assert ((q.log_variance >= low) & (q.log_variance <= high)).all()
         assert q.kl().isfinite().all()
@@ -246,7 +291,7 @@ class TestRead:
         assert torch.equal(reading.posterior.log_variance, posterior.log_variance)
         activations = [isinstance(layer, nn.SiLU) for layer in case.vae.encoder.body]
         assert reading.hidden_BH.shape[0] == 5
-        assert (reading.hidden_BH.shape[1] > 0) == any(activations)
+        assert (reading.hidden_BH.shape[1] > 0) == (any(activations) or case.of_sentences)
 
     def test_the_hidden_layers_of_documents_stand_side_by_side_after_their_activation(self) -> None:
         vae, rows = bow_vae(activation="tanh", word_dropout=0.5).eval(), documents()

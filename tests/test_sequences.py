@@ -158,8 +158,8 @@ class TestLikelihood:
         log_joint = vae.decode(grid.expand(-1, 3, -1)).log_prob(SENTENCES)
         density = torch.exp(log_joint + vae.prior.log_prob(grid))
         truth = torch.trapezoid(density, grid[:, 0, 0], dim=0).log()
-        found = bounds.importance_sampled_nll(vae, [(SENTENCES, SENTENCES)], 20_000, seeded())
-        torch.testing.assert_close(-found, truth, rtol=0, atol=0.03)
+        found = bounds.importance_sampled_nll(vae, [(SENTENCES, SENTENCES)], 8000, seeded())
+        torch.testing.assert_close(-found, truth, rtol=0, atol=0.05)
 
     def test_a_sentence_without_its_end_has_the_probability_of_all_that_go_on(self) -> None:
         vae, z = sentence_vae("gru"), codes(1)
