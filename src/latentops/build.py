@@ -115,7 +115,7 @@ def _assemble(
     network = conv if isinstance(settings, conv.Settings) else mlp
     encoder = network.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
     decoder = network.Decoder(spec.shape, settings, _image_head(spec, settings))
-    return VAE(encoder, decoder, settings.latent)
+    return VAE(encoder, decoder, settings.latent, _mixture(settings))
 
 
 def _sentence_model(tokens: int, settings: seq.Settings, unigram: np.ndarray | None) -> VAE:
@@ -252,10 +252,15 @@ def _check_tied(read: tuple[int, ...], target: tuple[int, ...]) -> None:
 
 def _document_prior(settings: bow.Settings) -> Prior | None:
     """None: the standard normal."""
-    if settings.prior == "mixture":
-        return Mixture(settings.latent, settings.prior_parts)
     if settings.prior == "dirichlet":
         return SoftmaxDirichlet(settings.latent, settings.concentration)
+    return _mixture(settings)
+
+
+def _mixture(settings: bow.Settings | images.Settings) -> Mixture | None:
+    """None where the settings do not ask for it."""
+    if settings.prior == "mixture":
+        return Mixture(settings.latent, settings.prior_parts)
     return None
 
 

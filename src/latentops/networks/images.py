@@ -27,6 +27,10 @@ class Settings(layers.Common):
         "auto", description="auto: bernoulli for binary pixels, else a discretized logistic"
     )
     mixtures: int = pydantic.Field(1, ge=1, description="logistics that each pixel is a mixture of")
+    prior: Literal["normal", "mixture"] = pydantic.Field(
+        "normal", description="mixture: of learned Gaussians"
+    )
+    prior_parts: int = pydantic.Field(50, ge=1, description="Gaussians of the prior mixture")
     pixel_noise: float = pydantic.Field(
         0.0,
         ge=0,
