@@ -9,6 +9,7 @@ from torch import Tensor, distributions
 
 from latentops.likelihoods import (
     Bernoulli,
+    DirichletMultinomial,
     DiscretizedLogistic,
     Likelihood,
     LogisticMixture,
@@ -50,6 +51,10 @@ def multinomial(tokens: int, *logits: float) -> Multinomial:
     return Multinomial(torch.tensor(logits, dtype=DOUBLE).expand(len(logits) ** tokens, -1))
 
 
+def dirichlet(tokens: int, *logits: float) -> DirichletMultinomial:
+    return DirichletMultinomial(multinomial(tokens, *logits).logits)
+
+
 def logistic_cases() -> list:
     extremes = itertools.product((0.0, 0.37, 1.0), (-7.0, -2.0, 2.0, 20.0))
     return [
@@ -78,6 +83,10 @@ CASES = [
     pytest.param(multinomial(1, 0.3, -1.2, 2.0), every_text(3, 1), id="multinomial-1-token"),
     pytest.param(multinomial(4, 0.3, -1.2, 2.0), every_text(3, 4), id="multinomial-4-tokens"),
     pytest.param(multinomial(3, -90.0, 0.0, 90.0), every_text(3, 3), id="multinomial-extreme"),
+    pytest.param(dirichlet(1, 0.3, -1.2, 2.0), every_text(3, 1), id="dirichlet-1-token"),
+    pytest.param(dirichlet(4, 0.3, -1.2, 2.0), every_text(3, 4), id="dirichlet-4-tokens"),
+    pytest.param(dirichlet(3, -90.0, 0.0, 90.0), every_text(3, 3), id="dirichlet-extreme"),
+    pytest.param(dirichlet(4, 11.0, 12.5, 30.0), every_text(3, 4), id="dirichlet-nearly-one"),
     *logistic_cases(),
     *mixture_cases(),
 ]

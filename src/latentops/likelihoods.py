@@ -22,6 +22,9 @@ LONGEST = 200
 _PLACES_AT_ONCE = 2**15
 
 
+_LARGE_LOG = 12.0  # a concentration of 160,000, far above the words of a document
+
+
 class Likelihood(Protocol):
     """What a decoder returns."""
 
@@ -157,7 +160,8 @@ class DirichletMultinomial(Multinomial):
         own = self.logits.flatten(-2).index_select(-1, places).double()
         of_words = _summed(_log_rising(own, counts), rows, len(x))
         total = self.logits.logsumexp(-1).double()
-        return (of_words - _log_rising(total, _summed(counts, rows, len(x)))).float()
+        log_prob_B = of_words - _log_rising(total, _summed(counts, rows, len(x)))
+        return log_prob_B.to(self.logits.dtype)
 
     def sample(self, generator: torch.Generator | None = None, tokens: int = 1) -> Tensor:
         concentrations = self.logits.double().exp()
@@ -184,9 +188,16 @@ def _summed(values: Tensor, rows: Tensor, count: int) -> Tensor:
 
 
 def _log_rising(log_a: Tensor, n: Tensor) -> Tensor:
-    """log of a (a + 1) ... (a + n - 1); float64, because two large numbers differ by it."""
-    a = log_a.exp()
-    return torch.lgamma(a + n) - torch.lgamma(a)
+    """log of a (a + 1) ... (a + n - 1), float64 [..., nnz] or [..., B].
+
+    Of a large a it is a series in 1 / a, where the difference of two logarithms of the gamma
+    function would lose its digits.
+    """
+    a = log_a.clamp(max=_LARGE_LOG).exp()
+    exact = torch.lgamma(a + n) - torch.lgamma(a)
+    below = (-log_a.clamp(min=_LARGE_LOG)).exp()
+    series = n * log_a + n * (n - 1) * below * (0.5 - (2 * n - 1) * below / 12)
+    return torch.where(log_a < _LARGE_LOG, exact, series)
 
 
 class _StoredWords(torch.autograd.Function):
