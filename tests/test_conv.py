@@ -18,6 +18,7 @@ from latentops.errors import SettingsError
 from latentops.likelihoods import Bernoulli, LogisticMixture
 from latentops.model import VAE
 from latentops.networks import conv, mlp
+from latentops.priors import Mixture, StandardNormal
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
 
@@ -150,6 +151,13 @@ class TestSettings:
         with pytest.raises(ValueError, match=part):
             chosen(**wrong)
 
+    def test_the_prior_is_learned_where_that_is_asked_for(self) -> None:
+        vae, plain = vae_of((1, 5, 5), prior="mixture", prior_parts=7), vae_of((1, 5, 5))
+        assert isinstance(vae.prior, Mixture)
+        assert vae.prior.mean.shape == (7, 3)
+        assert isinstance(plain.prior, StandardNormal)
+        assert not [name for name in plain.state_dict() if "prior" in name]
+
     def test_texts_need_another_network(self) -> None:
         spec = Spec(source="words", kind="counts", shape=(6,))
         with pytest.raises(SettingsError, match=r"'conv' cannot read 'words'"):
@@ -216,6 +224,7 @@ class TestCodec:
             (256, (3, 5, 2), {"mixtures": 3}),
             (17, (1, 1, 1), {"channels": (4,)}),
             (2, (2, 1, 9), {"mean_scale": 0.7}),
+            (2, (1, 8, 8), {"prior": "mixture", "prior_parts": 3}),
         ],
     )
     @pytest.mark.parametrize("count", [1, 3, 90])
