@@ -244,9 +244,9 @@ def _document_model(
 def _check_tied(read: tuple[int, ...], target: tuple[int, ...]) -> None:
     if read != target:
         raise SettingsError(
-            f"model.tied: true reads words by the decoder's weights, but the encoder reads "
-            f"{len(read)} terms and the decoder gives {len(target)} words, which must be the same "
-            "in the same order. Set model.tied: false."
+            "model.tied: true has the decoder's weights advise the encoder, which reads "
+            f"{len(read)} terms, but the decoder gives {len(target)} words. They must be the same "
+            "ones: set data.target_size and model.terms so, or model.tied: false."
         )
 
 
