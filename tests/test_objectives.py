@@ -306,6 +306,14 @@ def test_narrow_codes_far_apart_stay_finite() -> None:
         ({"free_nats": -0.1}, "objective.free_nats"),
         ({"capacity_nats": -3}, "objective.capacity_nats"),
         ({"capacity_nats": 3, "free_nats": 1}, "keep one of them"),
+        ({"capacity_nats": 3, "rate_nats": 3}, "capacity_nats and rate_nats both set the rate"),
+        ({"rate_nats": 0}, "objective.rate_nats"),
+        ({"rate_nats": 3, "warmup": 0.5}, "leaves nothing to a warmup"),
+        ({"rate_nats": 3, "beta": 0}, "must be above 0"),
+        ({"samples": 0}, "objective.samples"),
+        ({"samples": 5, "free_nats": 1}, "no rate to set by free_nats"),
+        ({"samples": 5, "total_correlation": 4}, "or leave these out"),
+        ({"length_power": 1.5}, "objective.length_power"),
         ({"cycles": 4}, "set warmup"),
         ({"mutual_information": -1}, "objective.mutual_information"),
         ({"total_correlation": float("inf")}, "objective.total_correlation"),
@@ -325,6 +333,106 @@ def test_settings_that_cannot_be_used(values: dict[str, Any], part: str) -> None
 
     with pytest.raises(SettingsError, match=part.replace("?", r"\?")):
         config.parse(Stage, {"objective": values}, origin="params.yaml")
+
+
+# Weights of documents
+
+
+def test_a_weighted_loss_is_that_of_documents_met_as_often(terms: Terms) -> None:
+    """Whole numbers as weights: the loss is that of a batch with so many copies."""
+    weight_B = torch.arange(37).remainder(4).float()
+    copies = torch.arange(37).repeat_interleave(weight_B.long())
+    many = Terms(terms.rate_BZ[copies], terms.distortion_B[copies])
+    for settings in (Settings(beta=2), Settings(free_nats=0.9), Settings(capacity_nats=9)):
+        found = loss(terms, 0, 1, settings, weight_B=weight_B)
+        torch.testing.assert_close(found, loss(many, 0, 1, settings))
+
+
+def test_equal_weights_change_nothing(terms: Terms) -> None:
+    weight_B = torch.full((37,), 0.3)
+    torch.testing.assert_close(
+        loss(terms, 0, 1, Settings(), weight_B=weight_B), -terms.elbo_B.mean()
+    )
+
+
+def test_a_document_weighs_by_its_length() -> None:
+    length_B = torch.tensor([4.0, 100.0, 1.0, 0.0])
+    found = objectives.weight_of_length(length_B, Settings(length_power=0.5))
+    assert found.tolist() == pytest.approx([0.5, 0.1, 1, 1])
+    same = objectives.weight_of_length(length_B, Settings())
+    assert same.tolist() == [1, 1, 1, 1]
+
+
+# The importance-weighted bound
+
+
+def bound(samples: int, posterior: Normal, beta: float = 1.0) -> float:
+    """Of x = 1 where z ~ N(0, 1) and x given z ~ N(z, 1), averaged over 20,000 draws."""
+    torch.manual_seed(0)
+    z_KB = posterior.sample((samples, 20_000))
+    log_ratio_KB = posterior.log_prob(z_KB) - Normal(0, 1).log_prob(z_KB)
+    log_likelihood_KB = Normal(z_KB, 1).log_prob(torch.tensor(1.0))
+    return -objectives.importance_loss(log_likelihood_KB, log_ratio_KB, beta).mean().item()
+
+
+EVIDENCE = Normal(0, math.sqrt(2)).log_prob(torch.tensor(1.0)).item()
+
+
+def test_with_the_true_posterior_the_bound_is_the_evidence() -> None:
+    truth = Normal(0.5, math.sqrt(0.5))
+    assert bound(1, truth) == pytest.approx(EVIDENCE, abs=1e-5)
+    assert bound(7, truth) == pytest.approx(EVIDENCE, abs=1e-5)
+
+
+def test_the_bound_rises_with_the_samples_from_the_elbo_to_the_evidence() -> None:
+    """Burda et al. 2016, theorem 1."""
+    prior = Normal(0.0, 1.0)  # no rate: the ELBO is the mean of log p(x given z)
+    elbo = -0.5 * (1 + 1) - 0.5 * math.log(2 * math.pi)
+    bounds = [bound(samples, prior) for samples in (1, 2, 8, 64)]
+    assert bounds[0] == pytest.approx(elbo, abs=0.02)
+    assert bounds == sorted(bounds)
+    assert bounds[-1] == pytest.approx(EVIDENCE, abs=0.01)
+
+
+def test_beta_weighs_the_ratio() -> None:
+    """At 0 nothing is left of it: the mean over samples of the likelihood itself."""
+    likelihood_KB = torch.tensor([[0.2], [0.4]])
+    found = objectives.importance_loss(likelihood_KB.log(), torch.tensor([[5.0], [-3.0]]), 0.0)
+    assert found.exp().item() == pytest.approx(1 / 0.3)
+
+
+# A rate that is held
+
+
+HELD = Settings(rate_nats=5.0)
+
+
+@pytest.mark.parametrize(("rate", "towards"), [(5.0, 0), (4.0, -1), (0.0, -1), (6.0, 1), (1e9, 1)])
+def test_the_multiplier_rises_while_the_rate_is_too_high(rate: float, towards: int) -> None:
+    found = objectives.next_log_multiplier(torch.tensor(0.0), torch.tensor(rate), HELD).item()
+    assert (found > 0) - (found < 0) == towards
+    assert abs(found) <= 0.0101
+
+
+def test_the_multiplier_stays_positive_and_finite() -> None:
+    low, high = torch.tensor(0.0), torch.tensor(0.0)
+    for _ in range(2000):
+        low = objectives.next_log_multiplier(low, torch.tensor(0.0), HELD)
+        high = objectives.next_log_multiplier(high, torch.tensor(1e6), HELD)
+    assert low.exp().item() == pytest.approx(1e-4)
+    assert high.exp().item() == pytest.approx(1e4)
+
+
+def test_the_multiplier_takes_the_place_of_beta(terms: Terms) -> None:
+    found = loss(terms, 0, 1, HELD, multiplier=torch.tensor(0.3))
+    torch.testing.assert_close(found, loss(terms, 0, 1, Settings(beta=0.3)))
+
+
+def test_what_counts_as_held() -> None:
+    assert [objectives.rate_is_held(rate, HELD) for rate in (4.4, 4.6, 5.4, 5.6)] == [
+        *(False, True, True, False)
+    ]
+    assert objectives.rate_is_held(0.0, Settings())
 
 
 def test_settings_of_a_time_without_the_weights_are_neutral() -> None:

@@ -209,6 +209,21 @@ def test_the_cosine_schedule_starts_at_the_rate_and_ends_at_five_percent() -> No
     assert schedule.learning_rate_at(0, 1, settings) == pytest.approx(0.2)
 
 
+def test_the_rate_rises_in_equal_steps_then_follows_the_schedule() -> None:
+    settings = Settings(learning_rate=0.2, schedule="cosine", rate_warmup=0.3)
+    rates = [schedule.learning_rate_at(step, 20, settings) for step in range(20)]
+    assert rates[:6] == pytest.approx([0.2 * step / 6 for step in range(1, 7)])
+    plain = Settings(learning_rate=0.2, schedule="cosine")
+    assert rates[6:] == [schedule.learning_rate_at(step, 14, plain) for step in range(14)]
+
+
+def test_a_pretraining_has_a_schedule_of_its_own() -> None:
+    """10 examples in batches of 4: 3 updates in an epoch."""
+    settings = Settings(epochs=5, batch_size=4, pretrain_epochs=2)
+    found = [schedule.moment(step, 10, settings) for step in (0, 5, 6, 14)]
+    assert found == [(True, 0, 6), (True, 5, 6), (False, 0, 9), (False, 8, 9)]
+
+
 def test_each_epoch_meets_every_example_once_in_a_new_order() -> None:
     data = vectors(10)
     loop.fit(linear_gaussian(), data, vectors(4), NEUTRAL, Settings(epochs=3, batch_size=4))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from latentops import elbo, objectives
-from latentops.data.batches import Batch, Examples, in_batches
+from latentops.data.batches import Batch, Examples, Images, in_batches
 from latentops.errors import NumericalError, SettingsError
 from latentops.model import VAE
 from latentops.training.average import Average
@@ -76,8 +76,8 @@ def fit(
 ) -> Fit:
     """Train `vae` in place; it comes back with the best weights, on the device it came from.
 
-    The best epoch is the one with the highest validation ELBO since `objectives.settled`, which
-    the last epoch always is. `log(step, row)` is called once per epoch and may raise to stop.
+    The best epoch is the one with the highest validation ELBO of those that have `settled`, or the
+    last where none has. `log(step, row)` is called once per epoch and may raise to stop.
     With a checkpoint the training goes on where the last whole epoch ended, and `log` is not
     called again for the epochs before. Raises SettingsError before the first step, and
     NumericalError before the update that a non-finite loss would have made.
@@ -87,6 +87,7 @@ def fit(
     """
     _check_sizes(train, valid, settings)
     _check_codes(objective, settings)
+    _check_lengths(objective, train)
     device = ranks.device(choose_device(settings.device))
     with _placed(vae, device), _arithmetic(settings, ranks), ranks.normalised_together(vae):
         loop = _Loop(vae, train.to(device), valid.to(device), objective, settings, device, ranks)
@@ -97,7 +98,8 @@ def fit(
                 row = loop.epoch()
                 shown.show(row)
                 if log and ranks.first:
-                    log(int(row["step"]), row)
+                    with loop.scored_weights():
+                        log(int(row["step"]), row)
                 if checkpoint:
                     _save(checkpoint, loop.state(), ranks)
         return loop.finish()
@@ -181,8 +183,10 @@ class _Loop:
     def epoch(self) -> Row:
         """Train on every example once, then score the validation split."""
         started = time.perf_counter()
+        if 0 < self.settings.pretrain_epochs == len(self.history):
+            self._start_the_decoder_anew()
         rate_nats, distortion_nats = self._train_once()
-        with self.average.in_place() if self.average else nullcontext():
+        with self.scored_weights():
             row: Row = {
                 "epoch": len(self.history) + 1,
                 "step": self.step,
@@ -191,15 +195,17 @@ class _Loop:
                 **_named("valid", *self._score()),
             }
             self._keep(row)
-        if len(self.history) == self.settings.pretrain_epochs:
-            self._start_the_decoder_anew()
-        elif self.lead.updates:
+        if self.lead.updates and len(self.history) > self.settings.pretrain_epochs:
             self._look_at_the_lead()
         self.seconds += time.perf_counter() - started
         return row
 
+    def scored_weights(self) -> AbstractContextManager[object]:
+        """In which the model holds the weights that the row tells of: averaged ones, if any."""
+        return self.average.in_place() if self.average else nullcontext()
+
     def finish(self) -> Fit:
-        """Put the best weights in place: the last epoch, at least, has settled."""
+        """Put the best weights in place."""
         self.vae.load_state_dict(self.best_weights)
         examples = len(self.train) * len(self.history)
         return Fit(
@@ -458,6 +464,14 @@ def _check_codes(objective: objectives.Settings, settings: Settings) -> None:
             "objective weighs the parts of the rate unlike, which are estimated from the other "
             "examples of a batch, but train.batch_size is 1. Raise it, say to 128, or set "
             "mutual_information, total_correlation and dimension_wise to 1."
+        )
+
+
+def _check_lengths(objective: objectives.Settings, train: Examples) -> None:
+    if objective.length_power > 0 and isinstance(train, Images):
+        raise SettingsError(
+            f"objective.length_power {objective.length_power:g} weighs documents by their words, "
+            "but the examples are images. Set it to 0."
         )
 
 
