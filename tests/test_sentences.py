@@ -275,6 +275,7 @@ class TestScoresOfAModelOfSentences:
         nats = (rate + distortion)[unseen].sum() / lengths_N[unseen].sum()
         assert found["perplexity_token_elbo_unseen"] == pytest.approx(nats.exp().item())
         assert found["perplexity_token_elbo"] > 2 * found["perplexity_token_elbo_unseen"]
+        assert found["perplexity_token_is"] > 2 * found["perplexity_token_is_unseen"]
         assert "tokens_scored_unseen" not in found
 
     @pytest.mark.parametrize("seen", [None, [True] * 5, [False] * 5])

@@ -40,9 +40,7 @@ def bound_scores(
     Perplexities once more of the texts that are not `seen` in train, where some are.
     """
     rate_N, distortion_N, _ = elbo_terms(vae, test, _generator(settings))
-    nll_N = bounds.importance_sampled_nll(
-        vae, in_batches(test, ROWS_AT_ONCE), settings.importance_samples, _generator(settings)
-    )
+    nll_N = _importance_sampled(vae, test, settings)
     scores = {
         "elbo_nats": -(rate_N + distortion_N).mean().item(),
         "rate_nats": rate_N.mean().item(),
@@ -56,6 +54,18 @@ def bound_scores(
     of_texts = _of_sentences if isinstance(test, Sequences) else _of_documents
     texts = _Texts(rate_N + distortion_N, nll_N, _tokens(test))
     return {**scores, **of_texts(texts), **_unseen(of_texts, texts, seen_N)}
+
+
+def _importance_sampled(vae: VAE, test: Examples, settings: Settings) -> Tensor:
+    """[N], nats. Sentences of like length share a batch, so that little of k passes is padding."""
+    order = torch.arange(len(test))
+    if isinstance(test, Sequences):
+        order = test.starts.diff().argsort(stable=True)
+        test = test.subset(order)
+    nll_N = bounds.importance_sampled_nll(
+        vae, in_batches(test, ROWS_AT_ONCE), settings.importance_samples, _generator(settings)
+    )
+    return torch.empty_like(nll_N).index_copy_(0, order, nll_N)
 
 
 class RowTerms(NamedTuple):
