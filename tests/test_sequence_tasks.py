@@ -1,6 +1,7 @@
 """The tasks of a model of sentences: against its own parts, hand counts and scikit-learn."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import tiny_sentences
 import tiny_splits
 import tiny_subject
 import torch
+from click.testing import CliRunner
 from sklearn.neighbors import NearestNeighbors
 from tiny_model import COUNTS, head
 from tiny_sentences import PHRASES
 
-from latentops import portion
+from latentops import artifacts, build, portion
 from latentops.applications import (
     augmentation,
     compression,
@@ -27,8 +29,10 @@ from latentops.applications import (
 from latentops.applications.generation_sentences import Bigrams
 from latentops.applications.subject import Subject
 from latentops.artifacts import PAD
-from latentops.classifier import ClassCodes
-from latentops.errors import DataError
+from latentops.classifier import ClassCodes, save_absence
+from latentops.cli.main import cli
+from latentops.errors import DataError, SettingsError
+from latentops.inference import neighbours
 from latentops.inference.forms import Result
 from latentops.inference.predictor import SCORE_SAMPLES, Predictor
 from latentops.inference.writing import Writing
@@ -94,9 +98,7 @@ def test_beams_find_sentences_that_are_as_likely_or_more(
 
     def nats(written: list[str]) -> float:
         arrays = portion.arrays_of_texts(written, predictor.vocabulary, predictor.settings)
-        target = portion.build.examples(*parts[:2], arrays, parts[2]).batch(
-            torch.arange(len(written))
-        )
+        target = build.examples(*parts[:2], arrays, parts[2]).batch(torch.arange(len(written)))
         with torch.no_grad():
             return float(-predictor.vae.decode(mean_NZ).log_prob(target.target).sum())
 
@@ -197,6 +199,15 @@ def test_neighbours_are_those_of_scikit_learn(predictor: Predictor, texts: list[
     assert told(found) == [texts[place] for place in found["neighbour"]]
 
 
+def test_neighbours_of_more_codes_than_a_block_holds() -> None:
+    code_NZ = torch.randn((600, 3), generator=torch.Generator().manual_seed(0))
+    finder = NearestNeighbors(n_neighbors=3, algorithm="brute").fit(code_NZ.double().numpy())
+    distance_NK, place_NK = finder.kneighbors(code_NZ.double().numpy())
+    found = neighbours.nearest(code_NZ, 2)
+    np.testing.assert_array_equal(found.place_NK, place_NK[:, 1:])
+    np.testing.assert_allclose(found.distance_NK, distance_NK[:, 1:], rtol=1e-5)
+
+
 def test_equal_sentences_are_neighbours_and_nobody_is_its_own(
     predictor: Predictor, bags: Predictor
 ) -> None:
@@ -248,15 +259,20 @@ def test_progress_is_told_each_block_of_codes(predictor: Predictor, texts: list[
         ({"top_p": 0.0}, "top_p should be above 0 and at most 1. Got 0"),
         ({"top_p": 1.5}, "top_p"),
         ({"beams": 0}, "beams should be 1 or more"),
-        ({"label": "light", "around": "play music"}, "not for both"),
-        ({"label": "lihgt"}, "Did you mean 'light'"),
     ],
 )
-def test_what_cannot_be_asked_for_is_named(
-    predictor: Predictor, asked: dict[str, Any], said: str
-) -> None:
+def test_values_without_a_meaning_are_named(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        predictor.predict([""], "generate", **asked)
+        Writing(**asked)
+
+
+def test_what_cannot_be_generated_is_named(predictor: Predictor) -> None:
+    with pytest.raises(DataError, match="not for both"):
+        predictor.predict([""], "generate", label="light", around="play music")
+    with pytest.raises(DataError, match="Did you mean 'light'"):
+        predictor.predict([""], "generate", label="lihgt")
+    with pytest.raises(DataError, match="beams should be 1 or more"):
+        predictor.predict([""], "generate", beams=0)
 
 
 def test_a_model_without_sentences_says_that_it_writes_none(bags: Predictor) -> None:
@@ -268,6 +284,51 @@ def test_a_model_without_sentences_says_that_it_writes_none(bags: Predictor) -> 
     with pytest.raises(DataError, match="ask for task augment"):
         images.generate(1, around="a three")
     assert list(images.nearest(np.zeros((2, 4, 4), np.uint8))) == ["row", "neighbour", "distance"]
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def folder(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder, whose name has a space."""
+    folder = tmp_path_factory.mktemp("of a model")
+    predictor = subject.predictor
+    artifacts.write_json(predictor.spec, folder / "spec.json")
+    artifacts.write_json(predictor.vocabulary, folder / "vocabulary.json")
+    settings = {"model": predictor.settings.model_dump(mode="json")}
+    artifacts.write_json(settings, folder / "settings.json")
+    artifacts.write_tensors(build.weights(predictor.vae), folder / "weights.safetensors")
+    save_absence("nobody fitted it.", folder)
+    return folder
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_file_gets_the_texts_of_the_task(
+    folder: Path, predictor: Predictor, tmp_path: Path, suffix: str
+) -> None:
+    target = tmp_path / f"made.{suffix}"
+    asked = ["generate", str(folder), "--output", str(target), "-n", "5", "--seed", "3"]
+    done = CliRunner().invoke(cli, [*asked, "--around", "play some music", "--temperature", "0.7"])
+    assert done.exit_code == 0, done.output
+    assert "5 new texts" in done.output
+    readers = {"csv": pd.read_csv, "jsonl": lambda path: pd.read_json(path, lines=True)}
+    found = readers.get(suffix, pd.read_parquet)(target)
+    expected = predictor.generate(5, 3, around="play some music", writing=Writing(temperature=0.7))
+    assert list(found["text"]) == told(expected)
+
+
+def test_a_command_that_cannot_be_followed_writes_nothing(folder: Path, tmp_path: Path) -> None:
+    asked = ["generate", str(folder), "-n", "2", "--output"]
+    for extra, error, said in (
+        (["made.txt"], SettingsError, "should end in"),
+        (["made.csv", "--label", "light"], DataError, "nobody fitted it"),
+    ):
+        output, *more = extra
+        done = CliRunner().invoke(cli, [*asked, str(tmp_path / output), *more])
+        assert isinstance(done.exception, error)
+        assert said in str(done.exception)
+    assert not list(tmp_path.iterdir())
 
 
 # Applications

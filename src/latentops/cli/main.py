@@ -3,7 +3,17 @@
 import click
 
 from latentops import __version__
-from latentops.cli import augment, compress, data, doctor, lineage, models, registry, tune
+from latentops.cli import (
+    augment,
+    compress,
+    data,
+    doctor,
+    generate,
+    lineage,
+    models,
+    registry,
+    tune,
+)
 from latentops.errors import exit_on_known_error
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -35,6 +45,7 @@ for _command in (
     models.serve,
     models.predict,
     augment.augment,
+    generate.generate,
     compress.compress,
     compress.decompress,
     models.report,

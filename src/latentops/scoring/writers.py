@@ -22,6 +22,13 @@ def check_paths(source: Path, target: Path, endings: Sequence[str] = ()) -> None
 
     To be called before a model is loaded for nothing.
     """
+    check_output(target, endings)
+    if source.exists() and target.exists() and source.samefile(target):
+        raise SettingsError(f"{target} is the input itself. Name another file for the output.")
+
+
+def check_output(target: Path, endings: Sequence[str] = ()) -> None:
+    """The same, of a command that reads no file."""
     endings = endings or tuple(WRITERS)
     if target.suffix.lower() not in endings:
         raise SettingsError(
@@ -29,8 +36,6 @@ def check_paths(source: Path, target: Path, endings: Sequence[str] = ()) -> None
         )
     if target.is_dir():
         raise SettingsError(f"{target} is a folder. Name a file to write.")
-    if source.exists() and target.exists() and source.samefile(target):
-        raise SettingsError(f"{target} is the input itself. Name another file for the output.")
 
 
 def check_columns(path: Path, schema: pyarrow.Schema) -> None:
