@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from latentops.artifacts import Spec
 from latentops.classifier import Candidate, Detector, HeadFile, Weighed
 from latentops.evaluation.diagnosis import Use
-from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours
+from latentops.evaluation.results import Dimension, Evaluation, Gallery, Neighbours, Topic
 from latentops.report.facts import Facts
 from latentops.verdict.results import (
     Budget,
@@ -288,6 +288,8 @@ def hostile() -> Facts:
         use=use(active_units=0, gain_nats=0.0),
         gallery=None,
         dimensions=[Dimension(3, 0.25, (HOSTILE, "up"), (CHINESE, "down"))],
+        topics=[Topic(3, (HOSTILE, CHINESE), -0.5)],
+        scores={**found.scores, "topics": 1, "topic_npmi": -0.5, "topic_diversity": 1.0},
         neighbours=[Neighbours(HOSTILE * 30, HOSTILE, ((HOSTILE, CHINESE, 0.5),))],
     )
     return replace(

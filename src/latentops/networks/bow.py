@@ -19,6 +19,7 @@ from latentops.networks import layers
 FIRST_EVIDENCE = -3.0  # before softplus: of one word, about a twentieth of what the prior says
 MOST_LOG_EVIDENCE = 20.0  # of a word on a dimension: exp() stays harmless
 TYPICAL_LOG_LENGTH = 4.0  # about 54 words
+FIRST_LOG_CONCENTRATION = 4.0  # of all words of a document together: neither rigid nor bursty
 
 
 class Settings(layers.Common):
@@ -252,6 +253,8 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.words.bias)
         if log_unigram is not None:
             self.words.bias.data.copy_(log_unigram)
+        if self.dirichlet:
+            self.words.bias.data += FIRST_LOG_CONCENTRATION
 
     def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Multinomial:
         features = torch.cat([z, self.hidden(z)], dim=-1) if self.hidden else z
@@ -271,7 +274,8 @@ class TopicDecoder(nn.Module):
         self.dirichlet = settings.likelihood == "dirichlet"
         self.words = nn.Linear(settings.latent, words, bias=False)
         self.norm = layers.BatchNorm(words, affine=False)
-        self.background = nn.Parameter(torch.zeros(words) if log_unigram is None else log_unigram)
+        background = torch.zeros(words) if log_unigram is None else log_unigram
+        self.background = nn.Parameter(background + FIRST_LOG_CONCENTRATION * self.dirichlet)
 
     def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Multinomial:
         mixed = self.words(layers.widened(z).softmax(-1))

@@ -128,6 +128,16 @@ METRICS = {
         "How far the codes together stray from the prior: total correlation + the KL of each "
         "dimension by itself.",
     ),
+    "topics": Metric("Topics", "", "Two ends of each active dimension, or one expert for each."),
+    "topic_npmi": Metric(
+        "NPMI of topics",
+        "",
+        "Whether the 10 top words of a topic share training documents: 1 always, 0 by chance, -1 "
+        "never.",
+    ),
+    "topic_diversity": Metric(
+        "Diversity of topics", "share", "Different words among the 25 top words of all topics."
+    ),
     "parameters": Metric("Parameters", "", "Numbers that training sets."),
     "weights_bytes": Metric("Weights", "bytes", ""),
     "test_rows": Metric("Test examples", "", "In scope, with and without a label."),

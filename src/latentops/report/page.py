@@ -23,6 +23,7 @@ from latentops.report import (
     sections,
     sentences,
     shipped,
+    topics,
 )
 from latentops.report.document import Document, Picture, Section
 from latentops.report.facts import Facts
@@ -48,6 +49,7 @@ SECTIONS: tuple[Callable[[Facts], Section | None], ...] = (
     sections.latent_space,
     sections.confusion,
     sections.words,
+    topics.topics,
     sections.neighbours,
     provenance.training,
     provenance.data,

@@ -91,7 +91,7 @@ def latent_space(facts: Facts) -> Section:
         "rate_per_dimension",
         canvas.png(pictures.rate_per_dimension(rate, active)),
         alt=f"Bars of the rate of each latent dimension, largest first: {used}.",
-        caption=f"{used}; together they carry {rate.sum():.2f} nats per example.",
+        caption=f"{used}; together they carry {found.scores['rate_nats']:.2f} nats per example.",
     )
     return Section("Latent space", (bars, _map(facts)))
 
