@@ -251,10 +251,10 @@ class Bags:
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sentences: the tokens of each, END, and what batches of them are padded with.
+    """Sentences, END behind each.
 
     `starts` [N + 1] stays on the CPU, where batches are put together without waiting for a device;
-    `tokens` [nnz] holds each sentence with its END.
+    `tokens` [nnz] are those of all of them.
     """
 
     starts: Tensor

@@ -47,7 +47,7 @@ def train(texts: Iterable[str], settings: Choice) -> str:
 
     It cuts what is longer than `tokens_longest`. The same texts give the same JSON.
     """
-    blank = _pieces(settings) if settings.tokens == "bpe" else _words(settings)
+    blank = _pieces() if settings.tokens == "bpe" else _words(settings)
     blank.train_from_iterator(texts, trainer=_trainer(settings))
     blank.enable_truncation(settings.tokens_longest)
     described = json.loads(blank.to_str())
@@ -95,7 +95,7 @@ def cut(texts: Iterable[str], tokenizer: str) -> int:
 
 
 def _words(settings: Choice) -> "Tokenizer":
-    """Untrained: what stands between white space, or lower-cased words and single marks."""
+    """Untrained; what stands between white space, or lower-cased words and single marks."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     blank = Tokenizer(models.WordLevel({}, unk_token=SPECIAL[UNKNOWN]))
@@ -109,8 +109,8 @@ def _words(settings: Choice) -> "Tokenizer":
     return blank
 
 
-def _pieces(settings: Choice) -> "Tokenizer":
-    """Untrained: byte pairs as in GPT-2 (Sennrich et al. 2016; Radford et al. 2019)."""
+def _pieces() -> "Tokenizer":
+    """Untrained; byte pairs as in GPT-2 (Sennrich et al. 2016; Radford et al. 2019)."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     blank = Tokenizer(models.BPE())
