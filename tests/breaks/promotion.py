@@ -64,8 +64,8 @@ BREAKS = [
     ),
     (
         MEASURE,
-        'settings.target if isinstance(settings, bow.Settings) else ""',
-        '""',
+        "_Target((words, settings.target), told)",
+        "_Target(words, told)",
         IN_MEASURE + "test_nor_are_likelihoods_of_counts_and_of_presence",
     ),
     (
@@ -82,8 +82,8 @@ BREAKS = [
     ),
     (
         ANSWERS,
-        'counting.count(self.table["text"].iloc[rows], predictor.vocabulary)',
-        'counting.count(self.table["text"].iloc[rows], self.vocabulary)',
+        "portion.arrays_of_texts(texts, predictor.vocabulary, predictor.settings)",
+        "portion.arrays_of_texts(texts, self.vocabulary, predictor.settings)",
         IN_MEASURE + "test_each_model_reads_texts_through_its_own_vocabulary",
     ),
     (
