@@ -103,15 +103,31 @@ class _Cure:
     sequences: bool = False  # of no use but to a decoder that reads what it has written
 
 
+def _holds_a_rate(given: Mapping[str, Any]) -> bool:
+    return given.get("objective.rate_nats") is not None
+
+
+def _weighs_otherwise(given: Mapping[str, Any]) -> bool:
+    """An objective beside which no rate can be aimed at."""
+    parts = ("mutual_information", "total_correlation", "dimension_wise")
+    weighed = any(given.get(f"objective.{part}", 1) != 1 for part in parts)
+    return weighed or given.get("objective.samples", 1) > 1
+
+
+def _takes_no_free_nats(given: Mapping[str, Any]) -> bool:
+    has_capacity = given.get("objective.capacity_nats") is not None
+    return _holds_a_rate(given) or has_capacity or _weighs_otherwise(given)
+
+
 _CURES = (
     _Cure(
         "objective.beta",
-        lambda given: given["objective.beta"] <= 1 or given.get("objective.rate_nats") is not None,
+        lambda given: given["objective.beta"] <= 1 or _holds_a_rate(given),
         "objective.beta: 1, for a larger one buys less and less rate",
     ),
     _Cure(
         "train.pretrain_epochs",
-        lambda given: given["train.pretrain_epochs"] > 0,
+        lambda given: given["train.pretrain_epochs"] > 0 or _takes_no_free_nats(given),
         "train.pretrain_epochs: a third of train.epochs, with objective.free_nats: 0.1 and "
         "objective.warmup: 0.3. First an autoencoder is trained, then its decoder anew "
         "(Li et al. 2019)",
@@ -119,7 +135,7 @@ _CURES = (
     ),
     _Cure(
         "objective.warmup",
-        lambda given: given["objective.warmup"] > 0 or given.get("objective.rate_nats") is not None,
+        lambda given: given["objective.warmup"] > 0 or _holds_a_rate(given),
         "objective.warmup: 0.3, so that the rate costs nothing before the decoder reads the code",
     ),
     _Cure(
@@ -130,11 +146,7 @@ _CURES = (
     ),
     _Cure(
         "objective.free_nats",
-        lambda given: (
-            given["objective.free_nats"] > 0
-            or given.get("objective.rate_nats") is not None
-            or given.get("objective.capacity_nats") is not None
-        ),
+        lambda given: given["objective.free_nats"] > 0 or _takes_no_free_nats(given),
         "objective.free_nats: 0.1, so that no dimension gains by carrying less",
     ),
     _Cure(
@@ -146,7 +158,7 @@ _CURES = (
     ),
     _Cure(
         "objective.rate_nats",
-        lambda given: given["objective.rate_nats"] is not None,
+        lambda given: _holds_a_rate(given) or _weighs_otherwise(given),
         "objective.rate_nats: 10, which holds the rate there, with objective.warmup, free_nats and "
         "capacity_nats left out",
     ),
@@ -158,7 +170,7 @@ _CURES = (
     ),
     _Cure(
         "objective.beta",
-        lambda given: given["objective.beta"] <= 0.2,
+        lambda given: given["objective.beta"] <= 0.2 or _holds_a_rate(given),
         "objective.beta: 0.2; the rate returns at some weight, if the examples differ at all",
     ),
 )
