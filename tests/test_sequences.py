@@ -100,6 +100,14 @@ class TestLikelihood:
                 scores[row].item(), abs=1e-12
             )
 
+    def test_training_scores_as_evaluation_does(self, vae: VAE) -> None:
+        """Though PAD takes part in it."""
+        evaluated = vae.decode(codes(2, 3)).token_log_prob(SENTENCES)
+        trained = vae.train().decode(codes(2, 3)).token_log_prob(SENTENCES)
+        torch.testing.assert_close(trained, evaluated)
+        trained.sum().backward()
+        assert all(each.grad.isfinite().all() for each in vae.decoder.parameters())
+
     def test_padding_changes_no_code(self, vae: VAE) -> None:
         wide = vae.encode(torch.nn.functional.pad(SENTENCES, (0, 7), value=PAD))
         for row, sentence in enumerate(SENTENCES):

@@ -128,20 +128,33 @@ class Decoder(nn.Module, ABC):
         share = self.dropout if self.training else 0.0
         embedded_RTE = dropped(self.embedding(self._forgotten(read, generator)), share, generator)
         last_RTH = self.last_layer(embedded_RTE, z)
-        counted_RT = wanted != PAD
-        scores = self._scores(dropped(last_RTH[counted_RT], share, generator), wanted[counted_RT])
-        return torch.zeros_like(counted_RT, dtype=scores.dtype).masked_scatter(counted_RT, scores)
+        return self._scores(dropped(last_RTH, share, generator), wanted)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         last_RH, after = self.last_layer_after(self.embedding(tokens), state)
         return self._logits(last_RH), after
 
     def _scores(self, last: Tensor, wanted: Tensor) -> Tensor:
-        """Log-probability of each token [N] after last layers [N, H]."""
+        """Log-probability of each token [R, T] after last layers [R, T, H]; 0 where PAD.
+
+        In training PAD takes part, and counts 0: batches of like length have little of it, and a
+        CPU compiles its products anew for each number of tokens that it has not met.
+        """
+        if self.training:
+            return self._log_prob(last.flatten(0, 1), wanted.flatten()).reshape(wanted.shape)
+        counted_RT = wanted != PAD
+        scores = self._log_prob(last[counted_RT], wanted[counted_RT])
+        return torch.zeros_like(counted_RT, dtype=scores.dtype).masked_scatter(counted_RT, scores)
+
+    def _log_prob(self, last: Tensor, wanted: Tensor) -> Tensor:
+        """Of tokens [N] after last layers [N, H]."""
         at_once = max(1, _LOGITS_AT_ONCE // len(self.bias))
         parts = zip(torch.split(last, at_once), torch.split(wanted, at_once), strict=True)
         return -torch.cat(
-            [F.cross_entropy(self._logits(each), token, reduction="none") for each, token in parts]
+            [
+                F.cross_entropy(self._logits(each), tokens, ignore_index=PAD, reduction="none")
+                for each, tokens in parts
+            ]
         )
 
     def _logits(self, last: Tensor) -> Tensor:
