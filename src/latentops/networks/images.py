@@ -89,7 +89,7 @@ class BernoulliHead:
     planes: ClassVar[int] = 1
 
     def __call__(self, raw: Tensor) -> Bernoulli:
-        return Bernoulli(layers.widened(raw.unflatten(-1, self.shape)))
+        return Bernoulli(layers.widened(raw.reshape(*raw.shape[:-1], *self.shape)))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class LogisticHead:
     planes: ClassVar[int] = 2
 
     def __call__(self, raw: Tensor) -> DiscretizedLogistic:
-        halves = layers.widened(raw.unflatten(-1, (2, *self.shape)))
+        halves = layers.widened(raw.reshape(*raw.shape[:-1], 2, *self.shape))
         mean, log_scale = halves.unbind(-1 - len(self.shape))
         return DiscretizedLogistic(mean.sigmoid(), _held(log_scale), self.levels)
 
@@ -119,7 +119,7 @@ class LogisticMixtureHead:
         return 3 * self.parts
 
     def __call__(self, raw: Tensor) -> LogisticMixture:
-        thirds = layers.widened(raw.unflatten(-1, (3, self.parts, *self.shape)))
+        thirds = layers.widened(raw.reshape(*raw.shape[:-1], 3, self.parts, *self.shape))
         axis = -2 - len(self.shape)
         logits, location, log_scale = (each.movedim(axis + 1, 0) for each in thirds.unbind(axis))
         return LogisticMixture(logits, location + 0.5, _held(log_scale), self.levels)
