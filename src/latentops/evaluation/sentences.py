@@ -73,7 +73,7 @@ def originals_of(sentences: Sequences, vocabulary: Vocabulary) -> list[str]:
 def greedily(vae: VAE, z_NZ: Tensor, vocabulary: Vocabulary) -> list[str]:
     """The text of each code whose every token is the likeliest after those before."""
     rows: list[list[int]] = []
-    for some_BZ in z_NZ.split(ROWS_AT_ONCE):
+    for some_BZ in torch.split(z_NZ, ROWS_AT_ONCE):
         rows += _autoregressive(vae, some_BZ).write(decoding.greedy).tolist()
     return tokens.decode(rows, vocabulary.tokenizer)
 
