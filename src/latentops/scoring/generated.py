@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow
@@ -56,7 +57,7 @@ def generate_file(predictor: Predictor, wish: Wish, target: Path) -> float:
     return time.perf_counter() - started
 
 
-def _counted(blocks: Sequence[Tensor], bar: "tqdm[None]") -> Iterator[Tensor]:
+def _counted(blocks: Sequence[Tensor], bar: "tqdm[Any]") -> Iterator[Tensor]:
     for block in blocks:
         yield block
         bar.update(len(block))
