@@ -329,7 +329,7 @@ def test_contradictions_are_refused(chosen: dict[str, object], said: str) -> Non
 
 
 def test_a_tied_encoder_must_read_what_is_reconstructed() -> None:
-    with pytest.raises(SettingsError, match="6 terms, but the decoder gives 2 .*tied: false"):
+    with pytest.raises(SettingsError, match=r"6 terms, but the decoder gives 2 .*tied: false"):
         build.model(spec(), vocabulary((4, 1)), settings(tied=True), seed=0)
 
 
