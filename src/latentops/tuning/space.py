@@ -25,7 +25,7 @@ Sections: TypeAlias = Mapping[str, Section]
 _DIGITS = 4  # of a float, as params.yaml will hold it
 _DIGITS_OF_STEPS = 10  # 0.1 + 0.2 is 0.3
 _NOT_SEARCHED = {
-    "model.kind": "the data asks for it",
+    "model.kind": "each kind has settings of its own",
     "train.epochs": "trials train for tune.epochs",
 }
 _CHANGES_DISTORTION = ("model.target", "model.likelihood")
