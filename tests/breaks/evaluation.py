@@ -33,8 +33,8 @@ BREAKS = [
     ),
     (
         "evaluation/scores.py",
-        "some = tokens_N > 0",
-        "some = tokens_N >= 0",
+        "some = texts.at(texts.tokens_N > 0)",
+        "some = texts.at(texts.tokens_N >= 0)",
         "tests/test_evaluation.py::test_documents_without_a_target_word_have_no_perplexity",
     ),
     (

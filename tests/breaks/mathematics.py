@@ -41,7 +41,7 @@ BREAKS = [
     ),
     (
         "objectives.py",
-        "terms.rate_BZ.mean(0).clamp(",
+        "mean(terms.rate_BZ, weight_B).clamp(",
         "terms.rate_BZ.clamp(",
         "tests/test_objectives.py::test_free_nats_cost_nothing_below_the_threshold",
     ),

@@ -38,9 +38,9 @@ BREAKS = [
         "tests/test_objectives.py::test_each_part_has_its_weight_times_beta",
     ),
     (
-        "training/loop.py",
-        "return objectives.Codes(*codes, examples=len(self.train))",
-        "return objectives.Codes(*codes, examples=len(output.z))",
+        "training/cost.py",
+        "return Codes(*codes, examples=self.examples)",
+        "return Codes(*codes, examples=len(output.z))",
         "tests/test_training.py::test_the_parts_are_estimated_from_each_batch_for_all_examples",
     ),
     (
