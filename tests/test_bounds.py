@@ -13,6 +13,7 @@ from latentops.data.batches import Rows
 from latentops.elbo import Posterior
 from latentops.likelihoods import Bernoulli, Multinomial
 from latentops.metrics import bounds
+from latentops.priors import StandardNormal
 
 NOISE_VARIANCE = 0.5
 # Orthogonal columns: the true posterior has independent dimensions, as ours do.
@@ -43,6 +44,7 @@ class LinearGaussian:
         self.bias = bias
         self.encoded: list[int] = []
         self.decoded: list[int] = []
+        self.prior = StandardNormal(LOADINGS_DZ.shape[1])
 
     def encode(self, input: Tensor) -> Posterior:  # noqa: A002
         self.encoded.append(len(input))
@@ -116,6 +118,7 @@ class Narrow:
 
     def __init__(self, likelihood: type[Bernoulli] | type[Multinomial], width: int) -> None:
         self.likelihood = likelihood
+        self.prior = StandardNormal(1)
         self.slope = torch.linspace(-1.5, 1.0, width, dtype=torch.float64)
 
     def encode(self, input: Tensor) -> Posterior:  # noqa: A002
