@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import compression, pipeline, registry, step, tuning
+from benchmarks import compression, pipeline, registry, sequences, step, tuning
 
 RECIPE = "intents"
 
@@ -22,6 +22,7 @@ def main() -> None:
         print(f"{result.name:24} {result.ours_ms:12.2f} {result.bare_ratio:13.2f} {pythae:>15}")
     if not step.pythae_is_here():
         print("pythae is not installed: `pip install -e '.[bench]'` adds its column.")
+    sequences.report()
     compression.report()
     with pipeline.copied(RECIPE) as project:
         whole = pipeline.measure(project, RECIPE)
