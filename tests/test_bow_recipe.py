@@ -301,7 +301,7 @@ def test_the_experts_are_mixed_by_their_logits() -> None:
     z = torch.randn(2, 5, 3, generator=seeded(1))
     mixed = z.softmax(-1) @ decoder.words.weight.T
     scale = (decoder.norm.running_var + decoder.norm.eps).sqrt()
-    background = torch.log(torch.arange(1.0, 7) / 21)
+    background = torch.log(torch.arange(1.0, 7) / 21) + bow.FIRST_LOG_CONCENTRATION
     found = decoder(z)
     torch.testing.assert_close(
         found.logits, (mixed - decoder.norm.running_mean) / scale + background
