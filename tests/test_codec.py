@@ -186,7 +186,7 @@ def test_the_stack_is_never_emptied_by_a_draw(monkeypatch: pytest.MonkeyPatch) -
 class Toy(nn.Module):
     """A code of one dimension decides the brightness of all pixels, as factor analysis would."""
 
-    def forward(self, z: Tensor) -> Bernoulli:
+    def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Bernoulli:
         return Bernoulli((2.0 * z).expand(*z.shape[:-1], 16).unflatten(-1, SHAPE))
 
 

@@ -83,7 +83,7 @@ def test_gradients_pass_through_a_sample() -> None:
 def test_terms_have_the_stated_signs_and_shapes() -> None:
     q = posterior(examples=2)
     logits, x = torch.zeros(2, 4), torch.ones(2, 4)
-    found = terms(q, Bernoulli(logits), x)
+    found = terms(q.kl(), Bernoulli(logits), x)
     assert found.rate_BZ.shape == (2, 3)
     torch.testing.assert_close(found.distortion_B, torch.full((2,), 4 * 0.6931472))
     torch.testing.assert_close(found.rate_B, q.kl().sum(-1))

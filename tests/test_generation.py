@@ -451,7 +451,7 @@ def test_a_model_that_repeats_its_training_rows_is_named() -> None:
     known = torch.tensor(subject.train.matrix()).reshape(-1, 1, 4, 4)
 
     class Repeats(torch.nn.Module):
-        def forward(self, z_NZ: torch.Tensor) -> object:
+        def forward(self, z_NZ: torch.Tensor, generator: object = None) -> object:
             rows = (z_NZ.abs().sum(-1) * 1e4).long() % len(known)
             return type("Given", (), {"mean": known[rows]})()
 
