@@ -198,6 +198,17 @@ class TestWriting:
             assert row.tolist() == best[: len(row)].tolist()
             assert not best[len(row) :].any()
 
+    @torch.no_grad()
+    def test_each_beam_goes_on_from_its_own_words(self, vae: VAE) -> None:
+        """With weights so large that a sentence hangs on how it began."""
+        for name, weights in vae.decoder.named_parameters():
+            weights.mul_(1 if "embedding" in name else 2)
+        sentences, z = every_sentence(), codes(40)
+        found = decoding.beam(vae.decode(z), beams=200, longest=LONGEST)
+        padded = torch.nn.functional.pad(found, (0, sentences.shape[1] - found.shape[1]))
+        best = [vae.decode(code.expand(len(sentences), -1)).log_prob(sentences).max() for code in z]
+        torch.testing.assert_close(vae.decode(z).log_prob(padded), torch.stack(best))
+
     def test_one_beam_is_greedy(self, vae: VAE) -> None:
         likelihood = vae.decode(codes(2, 3))
         greedy, beam = likelihood.write(decoding.greedy, 9), decoding.beam(likelihood, 1, 9)

@@ -132,7 +132,10 @@ class TestCheck:
             ({"tune.seed": BOUNDS}, "tune.seed cannot be searched."),
             ({"model": BOUNDS}, "model: no such setting."),
             ({"train.epochs": BOUNDS}, "train.epochs is not searched: trials train for"),
-            ({"model.kind": {"choices": ["mlp"]}}, "model.kind is not searched: each kind has settings"),
+            (
+                {"model.kind": {"choices": ["mlp"]}},
+                "model.kind is not searched: each kind has settings",
+            ),
             ({"model.activation": BOUNDS}, "model.activation is no number: give its choices."),
             ({"model.hidden": BOUNDS}, "model.hidden is no number: give its choices."),
             ({LATENT: {"low": 1.5, "high": 8}}, "model.latent is a whole number: give whole"),

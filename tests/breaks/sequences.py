@@ -7,7 +7,7 @@ BREAKS = [
         "likelihoods.py",
         "read_BT = torch.cat([torch.full_like(x[:, :1], START), x[:, :-1]], dim=1)",
         "read_BT = x",
-        f"{TESTS}::TestLikelihood::test_no_place_knows_what_follows",
+        f"{TESTS}::TestLikelihood::test_the_probabilities_of_all_sentences_sum_to_one",
     ),
     (
         "networks/recurrent.py",
@@ -31,6 +31,6 @@ BREAKS = [
         "networks/decoding.py",
         "state, last = _taken(state, parents), found",
         "last = found",
-        f"{TESTS}::TestWriting::test_many_beams_find_the_most_probable_of_all_sentences",
+        f"{TESTS}::TestWriting::test_each_beam_goes_on_from_its_own_words",
     ),
 ]
