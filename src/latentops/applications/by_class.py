@@ -1,7 +1,8 @@
 # ruff: noqa: N815 - names end in their shape suffixes
 """What generation of texts and of images have in common: asking by class, and judging the answers.
 
-Shape suffixes: N examples, V VAE seeds, S label samples (one).
+Shape suffixes: N examples, V VAE seeds, S label samples (one) or steps of a path, P pairs, Z latent
+dimensions.
 """
 
 from collections.abc import Sequence
@@ -93,3 +94,20 @@ def spread(values: np.ndarray, most: int) -> np.ndarray:
     """At most so many of them, evenly spread."""
     places = np.linspace(0, len(values) - 1, min(len(values), most))
     return np.asarray(values[places.round().astype(int)])
+
+
+def crossed(vae: VAE, real: Portion, pairs: int, steps: int) -> tuple[Portion, Tensor]:
+    """Some rows, the first half of them and then the last, and the paths [P, S, Z] between.
+
+    They go from rows of some classes to rows of others, where there are others.
+    """
+    ends = real.subset(spread(np.argsort(real.y, kind="stable"), 2 * pairs))
+    half = len(ends) // 2
+    mean_NZ = portion.encode(vae, ends.examples).mean
+    return ends, latent_space.between(mean_NZ[:half], mean_NZ[half : 2 * half], steps)
+
+
+def shown_classes(asked_N: np.ndarray, classes: int, otherwise: int) -> np.ndarray:
+    """Some of the classes that were asked for; where none was, that many times -1."""
+    y_N = spread(np.unique(asked_N[asked_N >= 0]), classes)
+    return y_N if len(y_N) else np.full(otherwise, -1)

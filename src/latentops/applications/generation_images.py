@@ -16,7 +16,6 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from latentops import portion
 from latentops.applications import by_class
 from latentops.applications.by_class import MOST, Coder, Judged, Way, spread
 from latentops.applications.judges import ImageJudge
@@ -24,7 +23,6 @@ from latentops.applications.results import Generation, Made
 from latentops.applications.subject import Measured, Subject
 from latentops.artifacts import Arrays
 from latentops.classifier import ClassCodes
-from latentops.inference import latent_space
 from latentops.metrics import frechet
 from latentops.portion import Portion
 
@@ -221,12 +219,9 @@ class _Study:
 
     def _crossings(self) -> np.ndarray:
         """Rows [P, S, C, H, W]: an image, the steps to another with both ends, and the other."""
-        rows = spread(np.argsort(self.real.y, kind="stable"), 2 * _CROSSINGS)
-        half = len(rows) // 2
-        ends = self.real.subset(rows)
-        pixels = _pixels(ends).reshape(len(rows), 1, *self.subject.predictor.spec.shape)
-        mean_NZ = portion.encode(self.subject.vae, ends.examples).mean
-        path_PSZ = latent_space.between(mean_NZ[:half], mean_NZ[half : 2 * half], _COLUMNS - 2)
+        ends, path_PSZ = by_class.crossed(self.subject.vae, self.real, _CROSSINGS, _COLUMNS - 2)
+        half = len(path_PSZ)
+        pixels = _pixels(ends).reshape(len(ends), 1, *self.subject.predictor.spec.shape)
         between = np.stack([self._decoded(path_SZ) for path_SZ in path_PSZ])
         return np.concatenate([pixels[:half], between, pixels[half : 2 * half]], axis=1)
 

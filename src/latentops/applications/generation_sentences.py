@@ -18,15 +18,13 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from latentops import portion
 from latentops.applications import by_class
-from latentops.applications.by_class import MOST, Coder, Judged, Way, spread
+from latentops.applications.by_class import MOST, Coder, Judged, Way
 from latentops.applications.judges import TextJudge
 from latentops.applications.results import Crossing, Generation, Made, Written
 from latentops.applications.subject import Subject
 from latentops.data import tokens
 from latentops.data import vocabulary as counting
-from latentops.inference import latent_space
 from latentops.inference.forms import Sentences
 from latentops.metrics import generation
 from latentops.metrics.sentences import KneserNey
@@ -193,9 +191,7 @@ class _Study:
 
     def written(self, asked_N: np.ndarray) -> Iterable[Written]:
         """A sentence of each of some classes, or some from the prior."""
-        y_N = spread(np.unique(asked_N[asked_N >= 0]), _SHOWN_CLASSES)
-        if not len(y_N):
-            y_N = np.full(_SHOWN_WITHOUT_CLASSES, -1)
+        y_N = by_class.shown_classes(asked_N, _SHOWN_CLASSES, _SHOWN_WITHOUT_CLASSES)
         texts = self._told(self.coder.codes(0, y_N))
         near, train = self.judge.nearest(self._counts(texts)), self.subject.train
         for place, (y, text) in enumerate(zip(y_N, texts, strict=True)):
@@ -211,17 +207,13 @@ class _Study:
 
     def crossings(self, real: Portion) -> Iterable[Crossing]:
         """From some real rows to others, of other classes where there are some."""
-        rows = spread(np.argsort(real.y, kind="stable"), 2 * _CROSSINGS)
-        shown = real.subset(rows)
-        half = len(rows) // 2
-        mean_NZ = portion.encode(self.subject.vae, shown.examples).mean
-        path_PSZ = latent_space.between(mean_NZ[:half], mean_NZ[half : 2 * half], _STEPS)
+        shown, path_PSZ = by_class.crossed(self.subject.vae, real, _CROSSINGS, _STEPS)
         texts = shown.texts or []
         for place, path_SZ in enumerate(path_PSZ):
             steps = self.sentences.of_codes(self.subject.vae, path_SZ)
             yield Crossing(
                 first=texts[place],
-                last=texts[half + place],
+                last=texts[len(path_PSZ) + place],
                 words=tuple((step,) for step in steps),
             )
 

@@ -17,14 +17,12 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from latentops import portion
 from latentops.applications import by_class
-from latentops.applications.by_class import MOST, Coder, Judged, Way, spread
+from latentops.applications.by_class import MOST, Coder, Judged, Way
 from latentops.applications.judges import TextJudge, documents
 from latentops.applications.results import Crossing, Generation, Made, Written
 from latentops.applications.subject import Subject
 from latentops.data.batches import Bags
-from latentops.inference import latent_space
 from latentops.metrics import generation
 from latentops.networks import bow
 from latentops.portion import Portion
@@ -201,9 +199,7 @@ class _Study:
 
     def written(self, asked_N: np.ndarray, length: int) -> Iterable[Written]:
         """A document of each of some classes, or some from the prior."""
-        y_N = spread(np.unique(asked_N[asked_N >= 0]), _SHOWN_CLASSES)
-        if not len(y_N):
-            y_N = np.full(_SHOWN_WITHOUT_CLASSES, -1)
+        y_N = by_class.shown_classes(asked_N, _SHOWN_CLASSES, _SHOWN_WITHOUT_CLASSES)
         share_NW = self._shares(self.coder.codes(0, y_N))
         counts_NW = self._drawn(lambda some: share_NW[some], np.full(len(y_N), length))
         near = self.judge.nearest(counts_NW)
@@ -220,15 +216,11 @@ class _Study:
 
     def crossings(self, real: Portion) -> Iterable[Crossing]:
         """From some real rows to others, of other classes where there are some."""
-        rows = spread(np.argsort(real.y, kind="stable"), 2 * _CROSSINGS)
-        shown = real.subset(rows)
-        half = len(rows) // 2
-        mean_NZ = portion.encode(self.subject.vae, shown.examples).mean
-        path_PSZ = latent_space.between(mean_NZ[:half], mean_NZ[half : 2 * half], _STEPS)
+        shown, path_PSZ = by_class.crossed(self.subject.vae, real, _CROSSINGS, _STEPS)
         for place, path_SZ in enumerate(path_PSZ):
             yield Crossing(
                 first=self._text(shown, place),
-                last=self._text(shown, half + place),
+                last=self._text(shown, len(path_PSZ) + place),
                 words=tuple(self._raised(share_W) for share_W in self._shares(path_SZ)),
             )
 
