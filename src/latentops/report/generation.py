@@ -282,18 +282,9 @@ def _of_images(nearest: np.ndarray, crossings: np.ndarray) -> Iterable[Picture]:
 
 
 def _written(written: Sequence[Written]) -> Table:
-    rows = tuple(
-        (
-            each.label or "prior",
-            Noted(" ".join(each.words), each.document),
-            Noted(_cut(each.nearest), each.nearest_label),
-            f"{each.cosine:.2f}",
-        )
-        for each in written
-    )
     return Table(
         ("Asked for", "Words that it raises, and a document", "Nearest training text", "Cosine"),
-        rows,
+        tuple(_row(each, Noted(" ".join(each.words), each.document)) for each in written),
         numeric=frozenset({3}),
         caption="Generated documents. The words are those whose share one code raises most above "
         "their share in training; under them a document drawn from that code",
@@ -301,21 +292,17 @@ def _written(written: Sequence[Written]) -> Table:
 
 
 def _sentences(written: Sequence[Written]) -> Table:
-    rows = tuple(
-        (
-            each.label or "prior",
-            _cut(each.document),
-            Noted(_cut(each.nearest), each.nearest_label),
-            f"{each.cosine:.2f}",
-        )
-        for each in written
-    )
     return Table(
         ("Asked for", "Sentence", "Nearest training sentence", "Cosine"),
-        rows,
+        tuple(_row(each, _cut(each.document)) for each in written),
         numeric=frozenset({3}),
         caption="Generated sentences",
     )
+
+
+def _row(made: Written, shown: Noted | str) -> tuple[Noted | str, ...]:
+    nearest = Noted(_cut(made.nearest), made.nearest_label)
+    return made.label or "prior", shown, nearest, f"{made.cosine:.2f}"
 
 
 def _crossing(crossing: Crossing, of_sentences: bool) -> Table:
