@@ -1,0 +1,293 @@
+// The map: a canvas of the shown rows, each marked by its label's colour and shape.
+
+const COLOURS = 7;
+const SHAPES = [
+  "M-1,0a1,1 0 1,0 2,0a1,1 0 1,0 -2,0Z", // circle
+  "M-.9,-.9H.9V.9H-.9Z", // square
+  "M0,-1.15L1.1,.85H-1.1Z", // triangle
+  "M0,-1.25L1.1,0L0,1.25L-1.1,0Z", // diamond
+  "M0,1.15L1.1,-.85H-1.1Z", // triangle on its point
+  "M-.4,-1.1H.4V-.4H1.1V.4H.4V1.1H-.4V.4H-1.1V-.4H-.4Z", // plus
+  "M-1.1,-.65L-.65,-1.1L0,-.45L.65,-1.1L1.1,-.65L.45,0L1.1,.65L.65,1.1L0,.45L-.65,1.1L-1.1,.65L-.45,0Z", // cross
+  "M0,-1.3L.38,-.45L1.25,-.4L.58,.17L.8,1.05L0,.55L-.8,1.05L-.58,.17L-1.25,-.4L-.38,-.45Z", // star
+];
+const STRANGER = { colour: "muted", path: SHAPES[0], hollow: true };
+const MARK_RADIUS = 4.5; // CSS pixels
+const MARGIN = 0.06; // of the canvas, around the rows
+const REACH = 14; // CSS pixels within which a mark is pointed at
+
+/** Colour and shape repeat only after 56 labels, filled and hollow after 112. */
+function markOf(label) {
+  if (label < 0) return STRANGER;
+  const cycle = COLOURS * SHAPES.length;
+  return {
+    colour: `c${label % COLOURS}`,
+    path: SHAPES[label % SHAPES.length],
+    hollow: Math.floor(label / cycle) % 2 === 1,
+  };
+}
+
+function markIcon(label) {
+  const { colour, path, hollow } = markOf(label);
+  const style = `mark ${hollow ? "hollow " : ""}${colour}`;
+  return svg(
+    "svg",
+    { class: style, viewBox: "-1.6 -1.6 3.2 3.2", "aria-hidden": "true" },
+    svg("path", { d: path }),
+  );
+}
+
+class CodeMap {
+  /** `onPick(row)` is told which row was chosen; `describe(row)` gives what a tip shows. */
+  constructor(model, onPick, describe) {
+    Object.assign(this, { model, onPick, describe });
+    this.points = Array.from({ length: model.rows }, (_, row) => model.place(model.codeOf(row)));
+    this.bounds = boundsOf(this.points);
+    this.labels = model.values("rows.y");
+    this.lit = () => true;
+    this.own = null;
+    this.moved = null;
+    this.chosen = -1;
+    this.pointed = -1;
+    this.ends = [];
+    this.build();
+  }
+
+  build() {
+    this.base = el("canvas", { className: "layer", role: "presentation" });
+    this.top = el("canvas", { className: "layer", role: "presentation" });
+    this.tip = el("div", { className: "tip", hidden: true });
+    this.said = el("p", { className: "unseen", role: "status" });
+    const help = el(
+      "p",
+      { className: "note", id: newId("map-help") },
+      "Point at a mark, or focus the map and use the arrow keys; Enter shows the row.",
+    );
+    this.frame = el(
+      "div",
+      {
+        className: "map",
+        tabIndex: 0,
+        role: "application",
+        "aria-roledescription": "map",
+        "aria-label": `Map of ${grouped(this.model.rows)} validation rows`,
+        "aria-describedby": help.id,
+      },
+      this.base,
+      this.top,
+      this.tip,
+    );
+    this.element = el("div", {}, this.frame, this.said, help);
+    this.listen();
+  }
+
+  listen() {
+    const { frame } = this;
+    frame.addEventListener("pointermove", (event) => this.point(this.under(event), true));
+    frame.addEventListener("pointerleave", () => this.point(-1, true));
+    frame.addEventListener("click", (event) => this.pick(this.under(event)));
+    frame.addEventListener("keydown", (event) => this.onKey(event));
+    frame.addEventListener("blur", () => this.point(-1, true));
+    this.drawTop = onFrame(() => this.paintTop());
+    this.drawAll = onFrame(() => this.paint());
+    new ResizeObserver(this.drawAll).observe(frame);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.drawAll);
+  }
+
+  // Asked from outside
+
+  /** Rows for which `lit` is false fade. */
+  light(lit) {
+    this.lit = lit;
+    this.drawAll();
+  }
+
+  /** Marks the example, the code that the sliders made, the chosen row and both ends of a path. */
+  show({ own = this.own, moved = this.moved, chosen = this.chosen, ends = this.ends }) {
+    Object.assign(this, { own, moved, chosen, ends });
+    this.drawTop();
+  }
+
+  // Pointing
+
+  onKey(event) {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (way) this.point(this.beside(way), false);
+    else if (event.key === "Enter" || event.key === " ") this.pick(this.pointed);
+    else if (event.key === "Escape") this.point(-1, true);
+    else return;
+    event.preventDefault();
+  }
+
+  /** The nearest lit row in that direction from the one pointed at, or the one in the middle. */
+  beside([right, down]) {
+    const from = this.pointed >= 0 ? this.pixel(this.points[this.pointed]) : this.middle();
+    let best = this.pointed;
+    let least = Infinity;
+    this.points.forEach((point, row) => {
+      if (row === this.pointed || !this.lit(row)) return;
+      const [x, y] = this.pixel(point).map((value, axis) => value - from[axis]);
+      const along = x * right + y * down;
+      const aside = Math.abs(x * down) + Math.abs(y * right);
+      const cost = along + 2 * aside;
+      if (along > 0 && aside <= 2 * along && cost < least) [best, least] = [row, cost];
+    });
+    return best;
+  }
+
+  middle() {
+    return [this.base.clientWidth / 2, this.base.clientHeight / 2];
+  }
+
+  under(event) {
+    const box = this.frame.getBoundingClientRect();
+    const at = [event.clientX - box.left, event.clientY - box.top];
+    let best = -1;
+    let least = REACH ** 2;
+    this.points.forEach((point, row) => {
+      const [x, y] = this.pixel(point);
+      const square = (x - at[0]) ** 2 + (y - at[1]) ** 2;
+      if (square < least && this.lit(row)) [best, least] = [row, square];
+    });
+    return best;
+  }
+
+  point(row, quiet) {
+    if (row === this.pointed) return;
+    this.pointed = row;
+    this.tip.hidden = row < 0;
+    if (row >= 0) this.placeTip(row);
+    this.said.textContent = row < 0 || quiet ? "" : this.describe(row).text;
+    this.drawTop();
+  }
+
+  placeTip(row) {
+    this.tip.replaceChildren(...this.describe(row).nodes);
+    const [x, y] = this.pixel(this.points[row]);
+    const { clientWidth: width, clientHeight: height } = this.frame;
+    const left = clamp(x - this.tip.offsetWidth / 2, 4, width - this.tip.offsetWidth - 4);
+    const below = y + 14 + this.tip.offsetHeight < height;
+    this.tip.style.left = `${left}px`;
+    this.tip.style.top = `${below ? y + 14 : y - 14 - this.tip.offsetHeight}px`;
+  }
+
+  pick(row) {
+    if (row >= 0) this.onPick(row);
+  }
+
+  // Drawing
+
+  pixel([x, y]) {
+    const { left, right, low, high } = this.bounds;
+    return [
+      ((x - left) / (right - left)) * this.frame.clientWidth,
+      (1 - (y - low) / (high - low)) * this.frame.clientHeight,
+    ];
+  }
+
+  paint() {
+    const context = this.cleared(this.base);
+    const paths = SHAPES.map((path) => new Path2D(path));
+    const colour = this.palette();
+    for (const lit of [false, true]) {
+      this.points.forEach((point, row) => {
+        if (this.lit(row) === lit) this.paintRow(context, point, row, lit, paths, colour);
+      });
+    }
+    this.paintTop();
+  }
+
+  paintRow(context, point, row, lit, paths, colour) {
+    const mark = markOf(this.labels[row]);
+    const path = paths[SHAPES.indexOf(mark.path)];
+    this.place2d(context, point, MARK_RADIUS);
+    context.globalAlpha = lit ? 0.85 : 0.12;
+    context.fillStyle = context.strokeStyle = colour(mark.colour);
+    context.lineWidth = 0.35;
+    if (mark.hollow) context.stroke(path);
+    else context.fill(path);
+  }
+
+  paintTop() {
+    const context = this.cleared(this.top);
+    const colour = this.palette();
+    const ring = new Path2D(SHAPES[0]);
+    const circle = (point, radius, name) => {
+      this.place2d(context, point, radius);
+      context.lineWidth = 2 / radius;
+      context.strokeStyle = colour(name);
+      context.stroke(ring);
+    };
+    if (this.chosen >= 0) circle(this.points[this.chosen], 9, "ink");
+    if (this.pointed >= 0) circle(this.points[this.pointed], 9, "accent");
+    this.ends.forEach(([point, name]) => this.paintLetter(context, point, name, colour));
+    if (this.moved) this.paintPin(context, this.moved, SHAPES[3], colour);
+    if (this.own) this.paintPin(context, this.own, SHAPES[7], colour);
+  }
+
+  paintPin(context, point, shape, colour) {
+    const path = new Path2D(shape);
+    this.place2d(context, this.held(point), 9);
+    context.lineWidth = 0.45;
+    context.strokeStyle = colour("paper");
+    context.stroke(path);
+    context.fillStyle = colour("ink");
+    context.fill(path);
+  }
+
+  paintLetter(context, point, letter, colour) {
+    this.place2d(context, point, 1);
+    context.font = "700 15px system-ui, sans-serif";
+    context.lineWidth = 4;
+    context.strokeStyle = colour("paper");
+    context.fillStyle = colour("ink");
+    context.strokeText(letter, 8, -6);
+    context.fillText(letter, 8, -6);
+  }
+
+  /** A point outside of the map stands at its edge. */
+  held([x, y]) {
+    const { left, right, low, high } = this.bounds;
+    return [clamp(x, left, right), clamp(y, low, high)];
+  }
+
+  place2d(context, point, radius) {
+    const ratio = devicePixelRatio || 1;
+    const [x, y] = this.pixel(point);
+    context.setTransform(ratio * radius, 0, 0, ratio * radius, ratio * x, ratio * y);
+  }
+
+  cleared(canvas) {
+    const ratio = devicePixelRatio || 1;
+    const width = Math.round(this.frame.clientWidth * ratio);
+    const height = Math.round(this.frame.clientHeight * ratio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.globalAlpha = 1;
+    return context;
+  }
+
+  palette() {
+    const style = getComputedStyle(this.frame);
+    const known = new Map();
+    return (name) => {
+      if (!known.has(name)) known.set(name, style.getPropertyValue(`--${name}`).trim());
+      return known.get(name);
+    };
+  }
+}
+
+function boundsOf(points) {
+  const [left, right] = around(points.map(([x]) => x));
+  const [low, high] = around(points.map(([, y]) => y));
+  return { left, right, low, high };
+}
+
+function around(values) {
+  const least = values.reduce((one, other) => Math.min(one, other), Infinity);
+  const most = values.reduce((one, other) => Math.max(one, other), -Infinity);
+  const margin = MARGIN * (most - least) || 1;
+  return [least - margin, most + margin];
+}
