@@ -25,7 +25,7 @@ from latentops.data import vocabulary as counting
 from latentops.data.batches import Images
 from latentops.elbo import Posterior
 from latentops.errors import DataError, SettingsError
-from latentops.inference import augmenting
+from latentops.inference import augmenting, tasks
 from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
 from latentops.likelihoods import Multinomial
@@ -123,7 +123,7 @@ def test_new_images_are_decoded_from_where_the_encoder_puts_the_row(images: Pred
 
 def test_codes_have_the_moments_of_the_posterior() -> None:
     mean_Z, log_variance_Z = torch.tensor([1.0, -2.0]), torch.tensor([0.0, -2.0])
-    draws = [augmenting.draw_of(0, 0, made) for made in range(5000)]
+    draws = [tasks.draw_of(0, 0, made) for made in range(5000)]
     z_MZ = augmenting.codes(
         Posterior(mean_Z.expand(5000, 2), log_variance_Z.expand(5000, 2)), draws
     )
@@ -444,7 +444,7 @@ def test_easy_methods_need_no_model_and_no_known_word(tmp_path: Path, method: st
     found = pd.read_csv(target)
     assert (done.made, done.skipped) == (6, 1)
     assert list(found) == ["said", "topic", "source_row", "method", "seed"]
-    draw = augmenting.draw_of(0, 3, 1)
+    draw = tasks.draw_of(0, 3, 1)
     assert found["said"].iloc[-1] == augmenting.easy(TEXTS[1], method, draw)
 
 

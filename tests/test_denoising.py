@@ -27,7 +27,7 @@ from latentops.applications.subject import Subject
 from latentops.artifacts import Spec
 from latentops.data import vocabulary as counting
 from latentops.elbo import Posterior
-from latentops.inference import denoising as task
+from latentops.inference import tasks
 from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
 from latentops.likelihoods import Bernoulli
@@ -80,7 +80,7 @@ def test_a_word_comes_in_where_most_documents_of_that_length_hold_it() -> None:
         share_BW = torch.rand(20, 4, generator=generator).softmax(1)
         counts_BW = torch.zeros(20, 4)
         counts_BW[:, 3] = words
-        found = task.cleaned(share_BW, counts_BW, torch.zeros(4))
+        found = tasks.cleaned(share_BW, counts_BW, torch.zeros(4))
         for share_W, found_W in zip(share_BW.double(), found, strict=True):
             held_W = torch.zeros(4, dtype=torch.float64)
             for drawn in product(range(4), repeat=words):
@@ -93,7 +93,7 @@ def test_an_odd_word_goes_and_a_text_without_known_words_stays_empty() -> None:
     share_BW = torch.tensor([[0.04, 0.16, 0.8], [0.04, 0.16, 0.8]])
     counts_BW = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
     anyway_W = torch.tensor([0.1, 0.3, 0.6])
-    found = task.cleaned(share_BW, counts_BW, anyway_W)
+    found = tasks.cleaned(share_BW, counts_BW, anyway_W)
     assert found.tolist() == [[False, True, True], [False, False, False]]
 
 

@@ -11,15 +11,17 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
-import pandas as pd
 import pydantic
 import safetensors
 import safetensors.numpy
 
 from latentops.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Split = Literal["train", "valid", "test"]
 Arrays = dict[str, np.ndarray]
@@ -199,13 +201,15 @@ def write_text(text: str, path: Path) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> "pd.DataFrame":
     """Read Parquet, or CSV where the name ends so."""
+    import pandas as pd  # slow to import, and a model is served without it
+
     with _reading(path):
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
+def write_table(table: "pd.DataFrame", path: Path) -> None:
     """Write Parquet, or CSV where the name ends so."""
     with whole_file(path) as partial:
         if path.suffix == ".csv":

@@ -14,27 +14,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
-import scipy.sparse
-import scipy.special
 
 from latentops import artifacts
 from latentops.artifacts import Arrays, Schema
 from latentops.errors import ArtifactError
 
-Matrix = np.ndarray | scipy.sparse.csr_matrix
 Need = Literal["terms", "pixels", "mean", "hidden", "rate", "familiarity"]
 
 _INT8 = 127
+
+
+class Rows(Protocol):
+    """N rows of numbers: an array, or sparse as those of scipy are."""
+
+    def __matmul__(self, other: np.ndarray, /) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Inputs:
     """N rows as a classifier reads them; what it does not need (`Classifier.needs`) may be None."""
 
-    terms_NV: scipy.sparse.csr_matrix | None = None  # data.weighting.tfidf
+    terms_NV: Rows | None = None  # data.weighting.tfidf
     pixels_ND: np.ndarray | None = None  # as the model reads them
     mean_NZ: np.ndarray | None = None
     hidden_NH: np.ndarray | None = None
@@ -195,7 +198,7 @@ class Classifier:
 
     def logits(self, inputs: Inputs) -> np.ndarray:
         """[N, C], float32; -inf for a class never predicted."""
-        given: tuple[tuple[Matrix | None, np.ndarray | None], ...] = (
+        given: tuple[tuple[Rows | None, np.ndarray | None], ...] = (
             (inputs.terms_NV, None if self.terms is None else self.terms.weights_VC),
             (inputs.pixels_ND, self.pixels_DC),
             (inputs.mean_NZ, self.mean_ZC),
@@ -208,7 +211,9 @@ class Classifier:
 
     def probabilities(self, logits_NC: np.ndarray) -> np.ndarray:
         """[N, C]; each row sums to 1."""
-        return np.asarray(scipy.special.softmax(logits_NC / self.head.temperature, axis=1))
+        scaled_NC = logits_NC / self.head.temperature
+        odds_NC = np.exp(scaled_NC - scaled_NC.max(axis=1, keepdims=True))
+        return np.asarray(odds_NC / odds_NC.sum(axis=1, keepdims=True))
 
     def strangeness(self, inputs: Inputs, logits_NC: np.ndarray) -> np.ndarray:
         """[N], higher for a row less like those of training; see `Detector`."""

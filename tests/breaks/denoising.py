@@ -20,7 +20,7 @@ BREAKS = [
         "tests/test_noise.py::test_the_twin_reads_damaged_inputs_where_the_model_does_not",
     ),
     (
-        "inference/denoising.py",
+        "inference/tasks.py",
         "(1 - share_BW) ** words_B1 < 0.5",
         "words_B1 * share_BW > 0.5",
         "tests/test_denoising.py::test_a_word_comes_in_where_most_documents_of_that_length_hold_it",

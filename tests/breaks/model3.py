@@ -29,7 +29,7 @@ BREAKS = [
     ),
     (
         "data/weighting.py",
-        "values /= np.sqrt(groups * squared_lengths[part])",
+        "values /= np.sqrt(self.groups * squared_lengths[part])",
         "values /= np.sqrt(squared_lengths[part])",
         "tests/test_weighting.py"
         "::test_words_with_pairs_and_ngrams_each_have_half_of_the_squared_length",

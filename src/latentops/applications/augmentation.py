@@ -18,7 +18,7 @@ from latentops.applications.subject import Measured, Subject
 from latentops.artifacts import Arrays
 from latentops.classifier import Classifier
 from latentops.data.batches import Images
-from latentops.inference import augmenting
+from latentops.inference import augmenting, tasks
 from latentops.metrics.bootstrap import Bootstrap
 from latentops.portion import Features, Portion
 from latentops.verdict import budgets, heads, study
@@ -223,7 +223,7 @@ def _images(subject: Subject, rows: Portion) -> Arrays:
     """[rows, C, H, W] as they are and by each method, by its name."""
     assert isinstance(rows.examples, Images)
     images = np.asarray(rows.matrix()).reshape(-1, *subject.predictor.spec.shape)
-    drawn = [augmenting.draw_of(subject.seed, row, 0) for row in range(len(rows))]
+    drawn = [tasks.draw_of(subject.seed, row, 0) for row in range(len(rows))]
     changed = {
         name: np.stack([change(*each) for each in zip(images, drawn, strict=True)]).clip(0, 1)
         for name, change in made_rows.CHANGES.items()
@@ -237,7 +237,7 @@ def _made_texts(subject: Subject, text: str, row: int) -> MadeTexts:
     dreamt = subject.predictor.augment([text], 1, subject.seed, [row])
     assert isinstance(dreamt, pd.DataFrame)
     changed = {
-        name: augmenting.easy(text, name, augmenting.draw_of(subject.seed, row, 0))
+        name: augmenting.easy(text, name, tasks.draw_of(subject.seed, row, 0))
         for name in augmenting.EASY
     }
     return MadeTexts(text=text, made=changed | {"vae": " ".join(dreamt["text"])})

@@ -17,7 +17,7 @@ from latentops.artifacts import Arrays, Vocabulary
 from latentops.classifier import ClassCodes
 from latentops.data.batches import Bags
 from latentops.elbo import Posterior
-from latentops.inference import augmenting
+from latentops.inference import augmenting, tasks
 from latentops.inference import raw as raws
 from latentops.inference.forms import Sentences
 from latentops.inference.predictor import Predictor
@@ -109,7 +109,7 @@ def word_counts(drawn_M: Sequence[np.ndarray], vocabulary: Vocabulary) -> scipy.
 
 Method = Callable[[Reader, Given, int], Blocks]
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of an image [C, H, W]
-Codes = Callable[[Given, int, augmenting.Draws], np.ndarray]  # z of the made rows, [M, Z]
+Codes = Callable[[Given, int, tasks.Draws], np.ndarray]  # z of the made rows, [M, Z]
 
 
 def _shifted(image_CHW: np.ndarray, draw: np.random.Generator) -> np.ndarray:
@@ -211,7 +211,7 @@ def _decoded(make_codes: Codes) -> Method:
     return make
 
 
-def _around(given: Given, n: int, draws_M: augmenting.Draws) -> np.ndarray:
+def _around(given: Given, n: int, draws_M: tasks.Draws) -> np.ndarray:
     """z ~ q(z given x)."""
     sources = _sources(given, n)
     mean_MZ, log_variance_MZ = given.code.mean_NZ[sources], given.code.log_variance_NZ[sources]
@@ -219,7 +219,7 @@ def _around(given: Given, n: int, draws_M: augmenting.Draws) -> np.ndarray:
     return augmenting.codes(posterior, draws_M).numpy()
 
 
-def _beyond(given: Given, n: int, draws_M: augmenting.Draws) -> np.ndarray:
+def _beyond(given: Given, n: int, draws_M: tasks.Draws) -> np.ndarray:
     """z + lambda (z - z'), z' of another row of the class; z where there is none."""
     sources, mean_NZ = _sources(given, n), given.code.mean_NZ
     others = np.array(
@@ -235,7 +235,7 @@ def _other(y: np.ndarray, at: int, draw: np.random.Generator) -> int:
     return int(others[draw.integers(len(others))]) if len(others) else at
 
 
-def _of_class(given: Given, n: int, draws_M: augmenting.Draws) -> np.ndarray:
+def _of_class(given: Given, n: int, draws_M: tasks.Draws) -> np.ndarray:
     """From a normal with the moments of the class's codes, as these labels alone tell them."""
     y_N, code = given.y, given.code
     codes = ClassCodes.of(code.mean_NZ, code.log_variance_NZ, y_N, int(y_N.max()) + 1)
@@ -249,9 +249,9 @@ def _sources(given: Given, n: int) -> np.ndarray:
     return np.repeat(np.arange(len(given.y)), n)
 
 
-def _draws(reader: Reader, given: Given, n: int) -> augmenting.Draws:
+def _draws(reader: Reader, given: Given, n: int) -> tasks.Draws:
     return [
-        augmenting.draw_of(reader.seed, int(number), made)
+        tasks.draw_of(reader.seed, int(number), made)
         for number in given.numbers
         for made in range(n)
     ]

@@ -13,7 +13,7 @@ from torch import Tensor
 from latentops.applications.results import Repair
 from latentops.artifacts import END
 from latentops.data.batches import Batch, Examples, Sequences, in_batches
-from latentops.inference import denoising, forms
+from latentops.inference import denoising, forms, tasks
 from latentops.likelihoods import Likelihood
 from latentops.metrics.bootstrap import Bootstrap, Interval
 from latentops.model import VAE
@@ -131,7 +131,7 @@ def _cleaned_f1(vae: VAE, clean: Examples, given: Examples) -> float:
     pairs = zip(_targets(clean), _answers(vae, given), strict=True)
     found = [
         f1(
-            denoising.cleaned(likelihood.mean, batch.target.to_dense(), anyway_W),
+            tasks.cleaned(likelihood.mean, batch.target.to_dense(), anyway_W),
             target.to_dense() > 0,
         )
         for target, (batch, likelihood) in pairs

@@ -18,8 +18,9 @@ from latentops.data import corruption
 from latentops.data.batches import Bags, Examples, Images, Sequences
 from latentops.data.corruption import Kind
 from latentops.elbo import Posterior
-from latentops.errors import DataError
+from latentops.inference import tasks
 from latentops.inference.forms import Sentences
+from latentops.inference.tasks import Draws, draw_of
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 
@@ -28,8 +29,6 @@ EASY: dict[str, Kind] = {"swap": "swap", "delete": "drop", "typo": "misspell"}
 
 EASY_SHARE = 0.1  # of the words, one at least: alpha of Wei and Zou 2019
 _BATCH = 256
-
-Draws = Sequence[np.random.Generator]
 
 
 class Around(NamedTuple):
@@ -40,16 +39,6 @@ class Around(NamedTuple):
     likelihood: Likelihood
 
 
-def check(n: int) -> None:
-    if n < 1:
-        raise DataError(f"n should be at least 1 new row for each row. Got {n}.")
-
-
-def draw_of(seed: int, row: int, made: int) -> np.random.Generator:
-    """For one of the new rows of a row."""
-    return np.random.default_rng([seed % 2**64, row, made])
-
-
 def codes(posterior: Posterior, draws_M: Draws) -> Tensor:
     """A sample of each posterior, [M, Z]."""
     latent = posterior.mean.shape[-1]
@@ -58,13 +47,8 @@ def codes(posterior: Posterior, draws_M: Draws) -> Tensor:
 
 
 def words(likelihood: Likelihood, lengths_M: np.ndarray, draws_M: Draws) -> list[np.ndarray]:
-    """So many words of each document, drawn one after the other: places among the target words."""
-    upto_MW = likelihood.mean.double().cumsum(-1).numpy()
-    last = upto_MW.shape[-1] - 1
-    return [
-        np.searchsorted(upto_W, draw.random(length) * upto_W[-1], side="right").clip(max=last)
-        for upto_W, length, draw in zip(upto_MW, lengths_M, draws_M, strict=True)
-    ]
+    """So many of each document: see `tasks.drawn_words`."""
+    return tasks.drawn_words(likelihood.mean.numpy(), lengths_M, draws_M)
 
 
 def documents(
@@ -74,7 +58,7 @@ def documents(
 
     Words that the decoder does not know are not counted, and of a row with no other there is none.
     """
-    check(n)
+    tasks.require_new_rows(n)
     lengths_N = bags.target.sums(bags.target.values.long()).numpy()
     made: dict[str, list[object]] = {"row": [], "text": []}
     for around in _around(vae, bags, np.flatnonzero(lengths_N), n, seed, rows):
@@ -91,7 +75,7 @@ def sentences(
 
     Of a row in which no token is known there is none.
     """
-    check(n)
+    tasks.require_new_rows(n)
     known_N = (examples.batch(torch.arange(len(examples))).input > END).any(1)
     made: dict[str, list[object]] = {"row": [], "text": []}
     for around in _around(vae, examples, np.flatnonzero(known_N), n, seed, rows):
@@ -102,7 +86,7 @@ def sentences(
 
 def images(vae: VAE, examples: Images, n: int, seed: int, rows: Sequence[int]) -> np.ndarray:
     """n decoded means of each row, [N * n, C, H, W] in [0, 1]."""
-    check(n)
+    tasks.require_new_rows(n)
     places = np.arange(len(examples))
     parts = _around(vae, examples, places, n, seed, rows)
     return np.concatenate([part.likelihood.mean.numpy() for part in parts])

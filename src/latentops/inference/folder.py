@@ -12,6 +12,8 @@ FILES = (artifacts.WEIGHTS, artifacts.MODEL_SETTINGS, artifacts.SPEC, artifacts.
 HEAD_FILES = (artifacts.HEAD, artifacts.HEAD_FACTS)
 """And of these, unless it was made before models had a classifier."""
 
+MODEL_FILES = (*FILES, *HEAD_FILES)
+
 
 def export(project: Path, folder: Path) -> None:
     """Copy the files of a trained model into a model folder, which needs nothing else."""

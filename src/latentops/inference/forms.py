@@ -15,6 +15,7 @@ from torch import Tensor
 from latentops import build
 from latentops.artifacts import Spec, Vocabulary
 from latentops.data import tokens
+from latentops.inference.tasks import DOCUMENT_WORDS, TOP_WORDS, target_words
 from latentops.inference.writing import DEFAULT, Writing
 from latentops.likelihoods import Autoregressive, Likelihood
 from latentops.model import VAE
@@ -22,8 +23,6 @@ from latentops.networks import decoding, seq
 
 Result = pd.DataFrame | np.ndarray
 
-TOP_WORDS = 10
-DOCUMENT_WORDS = 12
 CODES_AT_ONCE = 256
 
 
@@ -45,12 +44,7 @@ def of(spec: Spec, vocabulary: Vocabulary, settings: build.Model) -> Form:
         return Pictures()
     if isinstance(settings, seq.Settings):
         return Sentences(vocabulary.tokenizer)
-    return Words(words(vocabulary))
-
-
-def words(vocabulary: Vocabulary) -> np.ndarray:
-    """That the decoder of bags gives, [W]."""
-    return np.array([vocabulary.terms[column] for column in vocabulary.target])
+    return Words(target_words(vocabulary))
 
 
 class Pictures:

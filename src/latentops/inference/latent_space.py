@@ -3,16 +3,13 @@
 Shape suffixes: B pairs, N codes, Z latent dimensions, S steps.
 """
 
-import difflib
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from latentops.classifier import ClassCodes, Classifier
-from latentops.errors import DataError
+from latentops.classifier import ClassCodes
+from latentops.inference import tasks
 
-_MOST_NAMED = 8  # classes in a message
 _LEAST_SINE = 1e-6  # of an angle along which there is an arc
 
 
@@ -30,8 +27,7 @@ def between(first_BZ: Tensor, second_BZ: Tensor, steps: int) -> Tensor:
     Networks); docs/applications.md has both measured. From a code that is 0, or to one in the same
     or the opposite direction, no arc is told from the others: the line is straight.
     """
-    if steps < 2:
-        raise DataError(f"n should be at least 2 steps, which are the two ends. Got {steps}.")
+    tasks.require_steps(steps)
     first_B1Z, second_B1Z = first_BZ.double()[:, None], second_BZ.double()[:, None]
     share_S1 = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
     angle_B11 = _angle(first_B1Z, second_B1Z)
@@ -49,35 +45,3 @@ def _angle(first: Tensor, second: Tensor) -> Tensor:
     lengths = first.norm(dim=-1, keepdim=True) * second.norm(dim=-1, keepdim=True)
     cosine = (first * second).sum(-1, keepdim=True) / torch.where(lengths > 0, lengths, 1.0)
     return torch.where(lengths > 0, cosine.clamp(-1, 1).acos(), 0.0)
-
-
-def codes_of(head: Classifier | str) -> ClassCodes:
-    """Where the classes lie. Raises DataError where the model does not know."""
-    if isinstance(head, str):
-        raise DataError(f"This model cannot generate by class: {head}")
-    if head.codes is None:
-        raise DataError(
-            "This model cannot generate by class: its classifier was made before models kept where "
-            "the classes lie. Register it again: `dvc repro`."
-        )
-    return head.codes
-
-
-def class_index(head: Classifier, label: str) -> int:
-    """Of a class that was learned from. Raises DataError where `label` is none."""
-    learned = [name for name in head.classes if name not in head.head.absent]
-    if label in learned:
-        return head.classes.index(label)
-    if label in head.classes:
-        problem = f"Class {label!r} had no training row."
-    else:
-        guess = difflib.get_close_matches(label, learned, n=1)
-        problem = f"There is no class {label!r}."
-        problem += f" Did you mean {guess[0]!r}?" if guess else ""
-    raise DataError(f"{problem} There {_listed(learned)}.")
-
-
-def _listed(names: list[str]) -> str:
-    named = ", ".join(map(repr, names[:_MOST_NAMED]))
-    more = len(names) - _MOST_NAMED
-    return f"are {named}" + (f" and {more} more" if more > 0 else "")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentops.errors import DataError
+from latentops.inference import tasks
 
 _EXACT = "donot_use_mm_for_euclid_dist"  # squares less squares lose the digits of what is near
 _AT_ONCE = 256
@@ -28,12 +28,7 @@ def nearest(mean_NZ: Tensor, most: int) -> Nearest:
 
     Raises DataError for one example, which has no neighbour.
     """
-    if most < 1:
-        raise DataError(f"n should be at least 1 neighbour. Got {most}.")
-    if len(mean_NZ) < 2:
-        raise DataError(
-            "Neighbours are looked for among the examples that are given: give two or more."
-        )
+    tasks.require_neighbours(most, len(mean_NZ))
     kept = min(most, len(mean_NZ) - 1)
     blocks = [_of_block(mean_NZ, start, kept) for start in range(0, len(mean_NZ), _AT_ONCE)]
     place_NK, distance_NK = (torch.cat(parts).numpy() for parts in zip(*blocks, strict=True))

@@ -18,18 +18,25 @@ from latentops.artifacts import PAD, Arrays, Spec, Vocabulary
 from latentops.classifier import Classifier
 from latentops.codec import container
 from latentops.data.batches import Bags, Batch, Examples, Images, Sequences, in_batches
-from latentops.errors import DataError
-from latentops.inference import augmenting, coding, denoising, forms, latent_space, neighbours
+from latentops.inference import (
+    augmenting,
+    coding,
+    denoising,
+    forms,
+    latent_space,
+    neighbours,
+)
 from latentops.inference import folder as folders
 from latentops.inference import raw as raws
+from latentops.inference import tasks as promised
 from latentops.inference import writing as writings
 from latentops.inference.forms import Result
 from latentops.inference.raw import Raw
+from latentops.inference.tasks import SCORE_SAMPLES
 from latentops.inference.writing import DEFAULT, Writing
 from latentops.likelihoods import Likelihood
 from latentops.model import VAE
 
-SCORE_SAMPLES = 16
 _BATCH = 256
 
 Progress = Callable[[Sequence[Tensor]], Iterable[Tensor]]
@@ -63,7 +70,7 @@ class Predictor:
         self.settings = settings
         self.progress = progress
         self.form = forms.of(spec, vocabulary, settings)
-        self._words_W = forms.words(vocabulary)
+        self._words_W = promised.target_words(vocabulary)
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Predictor":
@@ -120,8 +127,7 @@ class Predictor:
             "compress": lambda: self.compress(raw),
             "decompress": lambda: self.decompress(raw),
         }
-        if task not in tasks:
-            raise DataError(f"task should be one of {', '.join(tasks)}. Got {task!r}.")
+        promised.require_task(task, list(tasks))
         return tasks[task]()
 
     @torch.inference_mode()
@@ -131,14 +137,13 @@ class Predictor:
         The score is higher for an input less like those of training, and out of scope above the
         threshold of the classifier's detector. Raises DataError where the model has no classifier.
         """
-        if isinstance(self.head, str):
-            raise DataError(f"This model cannot classify: {self.head}")
+        head = promised.classifier_of(self.head)
         arrays = self._arrays(raw)
         examples = self._examples(arrays).frozen(seed)
         is_text = self.spec.kind == "counts"
         counts, texts = (self._counts(arrays), raws.texts(raw)) if is_text else (None, None)
         starts = range(0, len(examples), _BATCH)
-        parts = [self._judged(self.head, examples, counts, texts, start) for start in starts]
+        parts = [self._judged(head, examples, counts, texts, start) for start in starts]
         return pd.concat(parts, ignore_index=True)
 
     def _judged(
@@ -196,7 +201,7 @@ class Predictor:
 
     def _cleaned(self, batch: Batch, anyway_W: Tensor) -> list[list[str]]:
         share_BW = self.vae.decode(self.vae.encode(batch.input).mean).mean
-        held_BW = denoising.cleaned(share_BW, batch.target.to_dense(), anyway_W)
+        held_BW = promised.cleaned(share_BW, batch.target.to_dense(), anyway_W)
         order_BW = share_BW.argsort(dim=1, descending=True, stable=True)
         return [
             self._words_W[order_W[held_W[order_W]].numpy()].tolist()
@@ -217,8 +222,7 @@ class Predictor:
         With a `label` from where the codes of that class lie, with a text to be `around` from its
         posterior. Raises DataError for a class that was not learned from.
         """
-        if n < 1:
-            raise DataError(f"n should be at least 1 example to generate. Got {n}.")
+        promised.require_generated(n)
         self._require_writer(writing)
         generator = _seeded(seed)
         z_NZ = self._codes(n, generator, label, around)
@@ -227,20 +231,16 @@ class Predictor:
         )
 
     def _codes(self, n: int, generator: torch.Generator, label: str, around: str) -> Tensor:
-        if label and around:
-            raise DataError("Ask for a label, or for a text to be around: not for both.")
+        promised.require_one_wish(label, around, self.spec)
         if around:
             return self._codes_around(n, generator, around)
         if not label:
             return self.vae.prior.sample(n, generator)
-        codes = latent_space.codes_of(self.head)
-        assert isinstance(self.head, Classifier)
-        y = latent_space.class_index(self.head, label)
+        codes = promised.class_codes(self.head)
+        y = promised.class_index(promised.classifier_of(self.head), label)
         return latent_space.of_classes(codes, np.full(n, y), generator)
 
     def _codes_around(self, n: int, generator: torch.Generator, text: str) -> Tensor:
-        if self.spec.kind == "image":
-            raise DataError("An image model knows no text to be around: ask for task augment.")
         (batch,) = self._batches([text], seed=0)
         return self.vae.encode(batch.input).sample(generator, samples=n)[:, 0]
 
@@ -252,8 +252,7 @@ class Predictor:
         count from 0, and what `reconstruct` gives. Raises DataError for fewer than two rows.
         """
         mean_NZ = self._means(raw, seed)
-        if len(mean_NZ) < 2:
-            raise DataError("Interpolation goes from each row to the next: give two rows or more.")
+        promised.require_path(len(mean_NZ))
         path_PSZ = latent_space.between(mean_NZ[:-1], mean_NZ[1:], n)
         shown = self._shown(path_PSZ.flatten(0, 1), writing)
         if isinstance(shown, pd.DataFrame):

@@ -1,19 +1,23 @@
 """What a person has, texts or images, as the arrays that a model reads; or DataError."""
 
+import sys
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, Union
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from latentops.artifacts import Spec
 from latentops.errors import DataError
 
-Raw = npt.ArrayLike | pd.DataFrame | pd.Series
+if TYPE_CHECKING:
+    import pandas as pd
+
+Raw: TypeAlias = Union[npt.ArrayLike, "pd.DataFrame", "pd.Series"]
 
 
 def texts(raw: Raw) -> list[str]:
-    if isinstance(raw, pd.DataFrame):
+    if _is_table(raw):
         raw = _text_column(raw)
     if isinstance(raw, str | Mapping) or not isinstance(raw, Iterable):
         raise DataError("A list of texts was expected, as in ['turn on the light'].")
@@ -26,7 +30,13 @@ def texts(raw: Raw) -> list[str]:
     return texts
 
 
-def _text_column(table: pd.DataFrame) -> pd.Series:
+def _is_table(raw: Raw) -> "TypeGuard[pd.DataFrame]":
+    """Who has a table has imported pandas: it is not imported to ask."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(raw, pandas.DataFrame)
+
+
+def _text_column(table: "pd.DataFrame") -> "pd.Series":
     if "text" in table.columns:
         return table["text"]
     if len(table.columns) == 1:

@@ -5,9 +5,8 @@ Shape suffixes: B documents, V terms that the encoder reads, W words that the de
 latent dimensions; nnz counts of words that are stored.
 """
 
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple
 
-import pydantic
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,96 +14,17 @@ from torch import Tensor, nn
 from latentops.elbo import Posterior
 from latentops.likelihoods import DirichletMultinomial, Multinomial
 from latentops.networks import layers
+from latentops.networks.settings import (
+    LOG_VARIANCE_RANGE,
+    MOST_LOG_EVIDENCE,
+    TYPICAL_LOG_LENGTH,
+    Bow,
+)
+
+Settings = Bow
 
 FIRST_EVIDENCE = -3.0  # before softplus: of one word, about a twentieth of what the prior says
-MOST_LOG_EVIDENCE = 20.0  # of a word on a dimension: exp() stays harmless
-TYPICAL_LOG_LENGTH = 4.0  # about 54 words
 FIRST_LOG_CONCENTRATION = 4.0  # of all words of a document together: neither rigid nor bursty
-
-
-class Settings(layers.Common):
-    """Section `model` with kind bow."""
-
-    kind: Literal["bow"] = "bow"
-    terms: Literal["all", "words"] = pydantic.Field(
-        "all", description="what the encoder reads; words: single words only"
-    )
-    input: Literal["log1p", "tfidf"] = pydantic.Field(
-        "log1p", description="weights of the terms that the encoder reads; each row has length 1"
-    )
-    input_scale: float = pydantic.Field(5.0, gt=0, description="the rows are multiplied by this")
-    target: Literal["counts", "presence"] = pydantic.Field(
-        "counts", description="what the decoder reconstructs"
-    )
-    word_dropout: float = pydantic.Field(
-        0.0, ge=0, lt=1, description="share of the input terms dropped in training"
-    )
-    length_features: bool = pydantic.Field(
-        False, description="the encoder also reads how many words, and distinct words, there are"
-    )
-    posterior: Literal["gaussian", "evidence"] = pydantic.Field(
-        "gaussian", description="evidence: its precision is 1 and a learned amount for each word"
-    )
-    tied: bool = pydantic.Field(
-        False, description="the encoder also takes a step that the decoder's own weights advise"
-    )
-    prior: Literal["normal", "mixture", "dirichlet"] = pydantic.Field(
-        "normal",
-        description="mixture: learned Gaussians; dirichlet: the Gaussian that, after a softmax, is "
-        "nearest a Dirichlet distribution",
-    )
-    prior_parts: int = pydantic.Field(50, ge=1, description="Gaussians of the prior mixture")
-    concentration: float = pydantic.Field(
-        1.0, gt=0, description="of the prior dirichlet: the lower, the fewer topics in a document"
-    )
-    decoder: Literal["words", "topics"] = pydantic.Field(
-        "words", description="topics: the code's softmax weighs one expert for each dimension"
-    )
-    likelihood: Literal["multinomial", "dirichlet"] = pydantic.Field(
-        "multinomial", description="dirichlet: a word that came once is likelier to come again"
-    )
-    thinning: float = pydantic.Field(
-        0.0, ge=0, le=1, description="share of the documents of which training drops some words"
-    )
-
-    @property
-    def reads_counts(self) -> bool:
-        """Whether the encoder is given counts, and weighs them itself."""
-        alone = self.length_features or self.tied or self.thinning > 0
-        return alone or self.posterior == "evidence"
-
-    @pydantic.model_validator(mode="after")
-    def _counts_are_weighed_by_the_encoder(self) -> Self:
-        if self.reads_counts and self.input == "tfidf":
-            raise ValueError(
-                "length_features, posterior evidence, tied and thinning need the counts, which "
-                "the encoder weighs with input log1p: set input to log1p, or leave these out"
-            )
-        return self
-
-    @pydantic.model_validator(mode="after")
-    def _thinned_words_are_counted(self) -> Self:
-        if self.thinning > 0 and self.target == "presence":
-            raise ValueError("thinning is of counts: set target to counts, or thinning to 0")
-        return self
-
-    @pydantic.model_validator(mode="after")
-    def _a_step_is_advised(self) -> Self:
-        if self.tied and self.decoder == "topics":
-            raise ValueError("tied follows weights from z to words: set decoder to words")
-        if self.tied and self.mean_scale is not None:
-            raise ValueError(
-                "mean_scale holds the means where tied would move them: keep one of them"
-            )
-        return self
-
-    @pydantic.model_validator(mode="after")
-    def _topics_are_experts(self) -> Self:
-        if self.decoder == "topics" and self.decoder_hidden:
-            raise ValueError(
-                "decoder topics has no hidden layers: set decoder_hidden to [], or decoder to words"
-            )
-        return self
 
 
 class Bag(nn.Module):
@@ -209,7 +129,7 @@ class Encoder(layers.Encoder):
         said = x.values() * F.softplus(evidence_V).index_select(0, x.col_indices())
         heard_BZ = log_heard_BZ.clamp(max=MOST_LOG_EVIDENCE).exp()
         log_variance_BZ = -torch.log1p(_row_sums(x, said).unsqueeze(1) * heard_BZ)
-        return log_variance_BZ.clamp(*layers.LOG_VARIANCE_RANGE)
+        return log_variance_BZ.clamp(*LOG_VARIANCE_RANGE)
 
 
 def sizes(counts: Tensor) -> Sizes:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from latentops.networks import images, layers
+from latentops.networks.settings import Activation, Widths
 
 _FIRST_RESIDUE = 0.1  # of what the last convolution of a block would add
 
@@ -24,7 +25,7 @@ class Settings(images.Settings):
     """Section `model` with kind conv."""
 
     kind: Literal["conv"] = "conv"
-    channels: layers.Widths = pydantic.Field(
+    channels: Widths = pydantic.Field(
         (32, 64),
         min_length=1,
         description="of the feature maps: each has half the height and width of the one before, "
@@ -33,10 +34,10 @@ class Settings(images.Settings):
     blocks: int = pydantic.Field(
         1, ge=0, description="residual blocks, of two convolutions each, at each size"
     )
-    hidden: layers.Widths = pydantic.Field(
+    hidden: Widths = pydantic.Field(
         (256,), description="widths of the encoder's fully connected layers behind the maps"
     )
-    decoder_hidden: layers.Widths = pydantic.Field(
+    decoder_hidden: Widths = pydantic.Field(
         (256,), description="widths of the decoder's fully connected layers before its maps"
     )
 
@@ -44,7 +45,7 @@ class Settings(images.Settings):
 class Block(nn.Module):
     """Maps [N, C, H, W] plus what two convolutions make of them: little at first."""
 
-    def __init__(self, channels: int, name: layers.Activation) -> None:
+    def __init__(self, channels: int, name: Activation) -> None:
         super().__init__()
         first, last = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
         last.weight.data.mul_(_FIRST_RESIDUE)

@@ -2,48 +2,18 @@
 
 from abc import ABC
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
-import pydantic
 import torch
 from torch import Tensor
 
 from latentops.likelihoods import Bernoulli, DiscretizedLogistic, LogisticMixture
 from latentops.networks import layers, noise
+from latentops.networks.settings import FIRST_LOG_SCALE, LOG_SCALE_RANGE, Images
 
-LOG_SCALE_RANGE = (-7.0, 2.0)
-FIRST_LOG_SCALE = -2.0
+Settings = Images
 
 Pixels = Bernoulli | DiscretizedLogistic | LogisticMixture
-
-
-class Settings(layers.Common):
-    """Of every network for images."""
-
-    decoder_hidden: layers.Widths = pydantic.Field(
-        (256,), description="widths of the decoder's hidden layers"
-    )
-    likelihood: Literal["auto", "bernoulli", "logistic"] = pydantic.Field(
-        "auto", description="auto: bernoulli for binary pixels, else a discretized logistic"
-    )
-    mixtures: int = pydantic.Field(1, ge=1, description="logistics that each pixel is a mixture of")
-    prior: Literal["normal", "mixture"] = pydantic.Field(
-        "normal", description="mixture: of learned Gaussians"
-    )
-    prior_parts: int = pydantic.Field(50, ge=1, description="Gaussians of the prior mixture")
-    pixel_noise: float = pydantic.Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="in training, on what the encoder reads: the standard deviation on grey "
-        "pixels, the share flipped of binary ones; each image another, evenly from 0 to this",
-    )
-    pixel_blank: float = pydantic.Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the pixels that the encoder reads as 0 in training; likewise",
-    )
 
 
 class Encoder(layers.Encoder, ABC):

@@ -3,20 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
-import pydantic
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from latentops.config import Section
 from latentops.elbo import Posterior
-
-Activation = Literal["relu", "tanh", "silu", "gelu"]
-Widths = tuple[pydantic.PositiveInt, ...]
-
-LOG_VARIANCE_RANGE = (-8.0, 4.0)
+from latentops.networks.settings import LOG_VARIANCE_RANGE, Activation, Common
 
 _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -24,20 +17,6 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "silu": nn.SiLU,
     "gelu": nn.GELU,
 }
-
-
-class Common(Section):
-    """Settings of every network."""
-
-    latent: int = pydantic.Field(32, ge=1, description="latent dimensions")
-    hidden: Widths = pydantic.Field((256,), description="widths of the encoder's hidden layers")
-    decoder_hidden: Widths = pydantic.Field((), description="widths of the decoder's, if any")
-    activation: Activation = "silu"
-    mean_scale: float | None = pydantic.Field(
-        None,
-        gt=0,
-        description="standard deviation of each latent mean over the examples, held by BatchNorm",
-    )
 
 
 class Encoder(nn.Module, ABC):

@@ -1,18 +1,14 @@
 """Fully connected networks for images."""
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from latentops.networks import images, layers
+from latentops.networks.settings import Mlp
 
-
-class Settings(images.Settings):
-    """Section `model` with kind mlp."""
-
-    kind: Literal["mlp"] = "mlp"
+Settings = Mlp
 
 
 class Encoder(images.Encoder):

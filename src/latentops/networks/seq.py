@@ -17,12 +17,13 @@ from latentops.artifacts import PAD, START, UNKNOWN
 from latentops.elbo import Posterior
 from latentops.likelihoods import Autoregressive, State
 from latentops.networks import layers
+from latentops.networks.settings import Common, Widths
 
 # Logits that are made at once, [tokens, V]: 16 MB of float32, which memory is found for fast.
 _LOGITS_AT_ONCE = 2**22
 
 
-class Settings(layers.Common):
+class Settings(Common):
     """Section `model` with kind seq.
 
     Of recurrent networks `activation` is not read, of a Transformer it is that of the blocks.
@@ -33,10 +34,10 @@ class Settings(layers.Common):
         "gru", description="of encoder and decoder"
     )
     embedding: int = pydantic.Field(128, ge=1, description="width of a token's vector")
-    hidden: layers.Widths = pydantic.Field(
+    hidden: Widths = pydantic.Field(
         (256,), min_length=1, description="widths of the encoder's layers"
     )
-    decoder_hidden: layers.Widths = pydantic.Field(
+    decoder_hidden: Widths = pydantic.Field(
         (256,), min_length=1, description="widths of the decoder's layers"
     )
     tied: bool = pydantic.Field(

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from latentops import artifacts
 from latentops.data import corruption
 from latentops.errors import DataError, SettingsError
-from latentops.inference import augmenting
+from latentops.inference import augmenting, tasks
 from latentops.inference.predictor import Predictor
 from latentops.scoring import readers, run, writers
 
@@ -55,7 +55,7 @@ class Recipe:
     def _changed(self, texts: Sequence[str], rows: Sequence[int]) -> pd.DataFrame:
         pairs = zip(rows, texts, strict=True)
         made = [
-            (row, augmenting.easy(text, self.method, augmenting.draw_of(self.seed, row, number)))
+            (row, augmenting.easy(text, self.method, tasks.draw_of(self.seed, row, number)))
             for row, text in pairs
             if corruption.word_count(text)
             for number in range(self.n)
