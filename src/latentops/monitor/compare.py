@@ -4,6 +4,7 @@ The tests take the rows as drawn independently of each other. Shape suffixes: N 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,9 @@ class Compared(NamedTuple):
     told: Told | None
 
 
+TwoSamples = Callable[[np.ndarray, np.ndarray, np.random.Generator], Tested]
+
+
 class _Alone(NamedTuple):
     """A test before the correction."""
 
@@ -49,8 +53,12 @@ def compare(known: Profile, seen: Observations, level: float = LEVEL, seed: int 
     draws = [np.random.default_rng([seed, place]) for place in range(5)]
     told = _told(known.latent, profile.codes(seen), draws[4])
     found: dict[TestName, _Alone | str] = {
-        "unknown_words": _number(known.unknown_share, profile.unknown_shares(seen), draws[0]),
-        "nats_per_word": _number(known.nats_per_word, profile.scores(seen), draws[1]),
+        "unknown_words": _number(
+            known.unknown_share, profile.unknown_shares(seen), counted.mean_difference, draws[0]
+        ),
+        "nats_per_word": _number(
+            known.nats_per_word, profile.scores(seen), counted.anderson_darling, draws[1]
+        ),
         "classes": _classes(known.classes, Counter(profile.labels(seen)), draws[2]),
         "out_of_scope": _refused(known.out_of_scope, profile.flags(seen), draws[3]),
         "latent": told if isinstance(told, str) else _codes(told, seen),
@@ -82,13 +90,13 @@ def _corrected(alone: dict[TestName, _Alone], level: float) -> tuple[Finding, ..
 
 
 def _number(
-    known: Histogram | None, value_N: np.ndarray, draw: np.random.Generator
+    known: Histogram | None, value_N: np.ndarray, test: TwoSamples, draw: np.random.Generator
 ) -> _Alone | str:
     if known is None:
         return NOT_IN_PROFILE
     if not len(value_N):
         return NOT_IN_WINDOW
-    tested = counted.anderson_darling(*histogram.beside(known, value_N), draw)
+    tested = test(*histogram.beside(known, value_N), draw)
     return _Alone(known.mean, float(value_N.mean()), tested, len(value_N))
 
 

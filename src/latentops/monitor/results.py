@@ -49,6 +49,13 @@ class Untested(Schema):
     reason: str
 
 
+class Word(Schema):
+    """One that the model does not know, and how many texts of the window hold it."""
+
+    word: str
+    texts: int
+
+
 class Example(Schema):
     """A text of the window that shows what changed."""
 
@@ -58,7 +65,7 @@ class Example(Schema):
 
 
 class Comparison(Schema):
-    """A window beside the profile of a version. `examples` alone hold words of the window."""
+    """A window beside the profile of a version. The last two alone hold words of the window."""
 
     name: str  # of the model
     version: str
@@ -71,6 +78,7 @@ class Comparison(Schema):
     level: float  # a change is told where p_holm is below
     findings: tuple[Finding, ...]
     untested: tuple[Untested, ...] = ()
+    unknown_words: tuple[Word, ...] = ()
     examples: tuple[Example, ...] = ()
 
     @property
