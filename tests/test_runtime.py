@@ -171,3 +171,302 @@ def test_documents_get_the_answers_of_torch(
         assert_same(ours.predict(TEXTS, task, **asked), theirs.predict(TEXTS, task, **asked))
 
 
+def test_a_step_that_the_decoder_advises_is_taken(tmp_path: Path) -> None:
+    known = vocabulary_of(type("Every", (WORDS,), {"target_size": 100}))
+    for number, settings in enumerate(({}, {"posterior": "evidence", "decoder_hidden": (4,)})):
+        ours, theirs = documents(tmp_path / str(number), known, tied=True, **settings)
+        for task in ("encode", "score", "classify"):
+            assert_same(ours.predict(TEXTS, task), theirs.predict(TEXTS, task))
+
+
+GREY = IMAGES
+DYNAMIC = IMAGES.model_copy(update={"binarization": "dynamic"})
+BINARY = IMAGES.model_copy(update={"levels": 2})
+FOUR = IMAGES.model_copy(update={"levels": 4, "shape": (3, 3, 2)})
+
+PIXELS: dict[str, tuple[Spec, dict[str, Any]]] = {
+    "grey": (GREY, {}),
+    "binary": (BINARY, {}),
+    "made binary": (DYNAMIC, {}),
+    "mixtures": (GREY, {"mixtures": 3}),
+    "few levels in colours": (FOUR, {"mixtures": 2, "likelihood": "logistic"}),
+    "binary as levels": (BINARY, {"likelihood": "logistic"}),
+    "no hidden layers": (GREY, {"hidden": (), "decoder_hidden": ()}),
+    "deep": (BINARY, {"hidden": (5, 4), "decoder_hidden": (4, 6), "activation": "gelu"}),
+    "held means": (GREY, {"mean_scale": 0.6, "activation": "tanh"}),
+    "held means alone": (GREY, {"mean_scale": 0.6, "hidden": ()}),
+    "mixture prior": (BINARY, {"prior": "mixture", "prior_parts": 4, "activation": "relu"}),
+    "trained on noise": (GREY, {"pixel_noise": 0.3, "pixel_blank": 0.3}),
+}
+
+
+def images_of(spec: Spec, count: int = 5) -> np.ndarray:
+    assert spec.levels is not None
+    return np.random.default_rng(4).integers(0, spec.levels, (count, *spec.shape), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("spec", "settings"), PIXELS.values(), ids=PIXELS)
+def test_images_get_the_answers_of_torch(
+    spec: Spec, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    ours, theirs = pictures(tmp_path, spec, **settings)
+    given = images_of(spec)
+    for task in TASKS:
+        assert_same(ours.predict(given, task, seed=5), theirs.predict(given, task, seed=5))
+    for task in ("generate", "interpolate", "nearest", "augment"):
+        asked = {"n": 3, "seed": 5}
+        assert_same(ours.predict(given, task, **asked), theirs.predict(given, task, **asked))
+
+
+def test_examples_of_a_class_and_around_a_text_are_those_of_torch(tmp_path: Path) -> None:
+    ours, theirs = documents(tmp_path, vocabulary_of(Choice))
+    for asked in ({"label": CLASSES[1]}, {"around": "play the music"}, {}):
+        assert_same(ours.generate(300, 7, **asked), theirs.generate(300, 7, **asked))
+    grey, grey_by_torch = pictures(tmp_path / "images", GREY)
+    assert_same(grey.generate(20, 7, CLASSES[0]), grey_by_torch.generate(20, 7, CLASSES[0]))
+
+
+def test_new_rows_keep_the_numbers_that_they_are_given(tmp_path: Path) -> None:
+    ours, theirs = documents(tmp_path, vocabulary_of(Choice))
+    asked = {"n": 2, "seed": 3, "rows": [7, 11, 2, 40, 41, 42]}
+    assert_same(ours.augment(TEXTS, **asked), theirs.augment(TEXTS, **asked))
+    assert ours.augment([""], n=2).empty
+
+
+def test_images_are_compressed_to_the_bytes_of_torch(tmp_path: Path) -> None:
+    ours, theirs = pictures(tmp_path, BINARY)
+    given = images_of(BINARY, count=40)
+    file = ours.predict(given, "compress")
+    np.testing.assert_array_equal(file, theirs.compress(given))
+    np.testing.assert_array_equal(ours.predict(file, "decompress"), given)
+    texts, _ = documents(tmp_path / "texts", vocabulary_of(Choice))
+    with pytest.raises(DataError, match="Lossless compression is of images"):
+        texts.compress(TEXTS)
+
+
+# Rows for the service
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> tuple[Numpy, Torch]:
+    return documents(tmp_path, vocabulary_of(Choice))
+
+
+@pytest.mark.parametrize("task", [*TASKS, "generate", "interpolate", "nearest", "augment"])
+def test_rows_are_the_records_of_the_table(texts: tuple[Numpy, Torch], task: str) -> None:
+    ours, _ = texts
+    table = ours.predict(TEXTS, task, n=2)
+    assert isinstance(table, pd.DataFrame)
+    assert ours.rows(TEXTS, task, n=2) == table.to_dict("records")
+
+
+def test_rows_of_images_are_lists(tmp_path: Path) -> None:
+    ours, _ = pictures(tmp_path, GREY)
+    given = images_of(GREY)
+    assert ours.rows(given, "reconstruct") == ours.reconstruct(given).tolist()
+    assert ours.classify_rows(given) == ours.classify(given).to_dict("records")
+
+
+def test_codes_come_as_one_array(texts: tuple[Numpy, Torch]) -> None:
+    ours, theirs = texts
+    codes = ours.encode_rows(TEXTS)
+    assert (codes.dtype, codes.shape) == (np.float32, (6, 3))
+    np.testing.assert_allclose(codes, theirs.encode(TEXTS), atol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["classify", "encode", "score"])
+def test_the_other_rows_change_nothing(
+    texts: tuple[Numpy, Torch], task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _ = texts
+    together = ours.predict(TEXTS, task)
+    alone = pd.concat([ours.predict([text], task) for text in TEXTS], ignore_index=True)
+    pd.testing.assert_frame_equal(alone, together, rtol=1e-6)
+    monkeypatch.setattr("latentops.runtime.predictor._BATCH", 4)
+    monkeypatch.setattr("latentops.runtime.predictor._NUMBERS_AT_ONCE", 400)
+    pd.testing.assert_frame_equal(ours.predict(TEXTS, task), together, rtol=1e-6)
+
+
+@pytest.mark.parametrize("choice", [Choice, WORDS], ids=["all kinds", "words alone"])
+def test_words_without_a_column_are_counted(choice: Any, tmp_path: Path) -> None:
+    """Against `data.familiarity`, which counts them by another way."""
+    known = vocabulary_of(choice)
+    ours, _ = documents(tmp_path, known)
+    counts = vocabulary.count(TEXTS, known)
+    known_N, unknown_N = familiarity.known_and_unknown(TEXTS, counts, known)
+    found = ours.familiarity(TEXTS)
+    assert found.said_N.tolist() == (known_N + unknown_N).tolist()
+    assert found.unknown_N.tolist() == unknown_N.tolist()
+
+
+def test_the_share_of_unknown_words(tmp_path: Path) -> None:
+    ours, _ = documents(tmp_path, vocabulary_of(WORDS))
+    shares = ours.unknown_share(["turn the zebra off", "zebra", "the", "", "?!"])
+    assert shares.tolist() == [0.25, 1, 0, 0, 0]
+    images, _ = pictures(tmp_path / "images", GREY)
+    with pytest.raises(DataError, match="knows no words"):
+        images.unknown_share(["the"])
+
+
+def test_a_bag_is_what_the_vocabulary_counts(tmp_path: Path) -> None:
+    for number, choice in enumerate((Choice, WORDS)):
+        known = vocabulary_of(choice)
+        ours, _ = documents(tmp_path / str(number), known)
+        counts = vocabulary.count(TEXTS, known)
+        for bag, expected_V in zip(ours.network.given(TEXTS, 0), counts.toarray(), strict=True):
+            found_V = np.zeros_like(expected_V)
+            found_V[bag.columns_n] = bag.counts_n
+            assert found_V.tolist() == expected_V.tolist()
+
+
+# Draws
+
+
+@pytest.mark.parametrize("seed", [0, 5, 2**31, 2**40 + 3, 2**63 - 1])
+def test_a_seed_gives_the_numbers_of_torch(seed: int) -> None:
+    draws, generator = Draws(seed), torch.Generator().manual_seed(seed)
+    for shape in ((3,), (2,), (17,), (15,), (16, 3), (1, 1), (5, 5)):
+        expected = torch.randn(shape, generator=generator).numpy()
+        np.testing.assert_allclose(draws.normal(*shape), expected, atol=1e-6)
+    expected = torch.randint(255, (9, 5), generator=generator, dtype=torch.uint8).numpy()
+    np.testing.assert_array_equal(draws.whole(255, (9, 5)), expected)
+    shares = torch.rand(50, generator=torch.Generator().manual_seed(1)).softmax(0)
+    expected = torch.multinomial(shares, 500, replacement=True, generator=generator).numpy()
+    np.testing.assert_array_equal(draws.places(shares.numpy(), 500), expected)
+
+
+# Refusals
+
+
+WRONG: dict[str, Callable[[Numpy | Torch], object]] = {
+    "empty": lambda model: model.encode([]),
+    "a text": lambda model: model.encode("turn"),
+    "a number": lambda model: model.encode([1]),
+    "a task": lambda model: model.predict(TEXTS, "embed"),
+    "beams": lambda model: model.predict(TEXTS, "reconstruct", beams=3),
+    "temperature": lambda model: model.predict(TEXTS, "encode", temperature=-1),
+    "top_p": lambda model: model.predict(TEXTS, "generate", top_p=0.5),
+    "none to generate": lambda model: model.generate(0),
+    "class": lambda model: model.generate(1, label="musik"),
+    "two wishes": lambda model: model.generate(1, label=CLASSES[0], around="turn"),
+    "one row": lambda model: model.interpolate(["turn"], 3),
+    "one step": lambda model: model.interpolate(TEXTS, 1),
+    "no neighbour": lambda model: model.nearest(TEXTS, 0),
+    "alone": lambda model: model.nearest(["turn"], 1),
+    "no new row": lambda model: model.augment(TEXTS, 0),
+}
+
+
+@pytest.mark.parametrize("ask", WRONG.values(), ids=WRONG)
+def test_what_is_refused_is_refused_in_the_same_words(
+    texts: tuple[Numpy, Torch], ask: Callable[[Numpy | Torch], object]
+) -> None:
+    said = []
+    for model in texts:
+        with pytest.raises(DataError) as refused:
+            ask(model)
+        said.append(str(refused.value))
+    assert said[0] == said[1]
+
+
+def test_images_are_refused_in_the_same_words(tmp_path: Path) -> None:
+    ours, theirs = pictures(tmp_path, GREY)
+    for wrong in (np.zeros((1, 2, 2)), np.full((1, 3, 2), np.nan), ["turn"], np.zeros((0, 3, 2))):
+        said = []
+        for model in (ours, theirs):
+            with pytest.raises(DataError) as refused:
+                model.encode(wrong)
+            said.append(str(refused.value))
+        assert said[0] == said[1]
+    for model in (ours, theirs):
+        with pytest.raises(DataError, match="knows no text to be around"):
+            model.generate(1, around="turn")
+
+
+# Folders
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    known = vocabulary_of(Choice)
+    spec = COUNTS.model_copy(update={"shape": (len(known.terms),)})
+    return written(tmp_path, spec, known, bow.Settings(latent=3, hidden=(5,)))
+
+
+def sha256s(folder: Path) -> dict[str, str]:
+    return {path.name: artifacts.sha256(folder / path.name) for path in (*FILES, *HEAD_FILES)}
+
+
+def test_files_that_are_what_they_were_are_loaded(folder: Path) -> None:
+    assert len(loading.load(folder, sha256s(folder)).encode_rows(TEXTS)) == len(TEXTS)
+
+
+@pytest.mark.parametrize("name", [path.name for path in (*FILES, *HEAD_FILES)])
+def test_a_file_that_changed_or_went_is_named(folder: Path, name: str) -> None:
+    expected = sha256s(folder)
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(IntegrityError, match=f"{name} is not what was recorded") as refused:
+        loading.load(folder, expected)
+    assert "\n" not in str(refused.value)
+    (folder / name).unlink()
+    with pytest.raises((ArtifactError, IntegrityError), match=f"{name} is (missing|gone)"):
+        loading.load(folder, expected)
+
+
+@pytest.mark.parametrize("name", [path.name for path in (*FILES, artifacts.HEAD_FACTS)])
+def test_a_file_of_junk_is_named(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"junk")
+    with pytest.raises(ArtifactError, match=name):
+        loading.load(folder)
+
+
+def test_weights_of_another_model_are_refused(folder: Path) -> None:
+    tensors = artifacts.read_tensors(folder / "weights.safetensors")
+    strange = {
+        "encoder.bag.bias is missing": {k: v for k, v in tensors.items() if "bag.bias" not in k},
+        r"decoder.words.bias has shape \[2\]": {**tensors, "decoder.words.bias": np.zeros(2)},
+        "prior.mean would not be read": {**tensors, "prior.mean": np.zeros(2)},
+    }
+    for said, changed in strange.items():
+        artifacts.write_tensors(changed, folder / "weights.safetensors")
+        with pytest.raises(ArtifactError, match=said):
+            loading.load(folder)
+
+
+def test_a_model_without_a_classifier_does_all_but_classify(folder: Path) -> None:
+    for path in HEAD_FILES:
+        (folder / path.name).unlink()
+    ours, theirs = both(folder)
+    assert_same(ours.encode(TEXTS), theirs.encode(TEXTS))
+    with pytest.raises(DataError, match=r"before models had a classifier.*`dvc repro`"):
+        ours.classify_rows(TEXTS)
+
+
+def test_convolutions_are_left_to_torch(tmp_path: Path) -> None:
+    spec = IMAGES.model_copy(update={"shape": (1, 8, 8)})
+    settings = conv.Settings(latent=3, channels=(4,), hidden=(5,), decoder_hidden=(4,))
+    written(tmp_path, spec, Vocabulary(), settings)
+    found, expected = loading.load(tmp_path), Torch.from_folder(tmp_path)
+    given = images_of(spec)
+    assert not isinstance(found, Numpy)
+    assert_same(found.predict(given, "reconstruct"), expected.reconstruct(given))
+    assert found.classify_rows(given) == expected.classify(given).to_dict("records")
+    np.testing.assert_array_equal(found.encode_rows(given), expected.encode(given).to_numpy())
+    assert found.latent == 3
+
+
+_LOADS = """
+import sys
+from pathlib import Path
+from latentops.runtime import loading
+model = loading.load(Path(sys.argv[1]))
+model.classify_rows(["turn the light on"])
+model.rows(["turn the light on", "stop"], "interpolate", n=2)
+model.unknown_share(["turn"])
+print(sorted({"torch", "pandas", "scipy", "sklearn", "pyarrow"} & set(sys.modules)))
+"""
+
+
+def test_neither_torch_nor_tables_are_loaded_for_words(folder: Path) -> None:
+    ran = [sys.executable, "-c", _LOADS, str(folder)]
+    assert subprocess.run(ran, capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -45,6 +45,13 @@ class Weighting(NamedTuple):
     group_V: np.ndarray
     groups: int
 
+    def of_one(self, counts: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """The values of a single row, [stored counts]."""
+        if self.groups > 1:
+            return self.values(counts, columns, np.zeros_like(columns))
+        values = (1 + np.log(counts, dtype=np.float64)) * self.idf_V[columns]
+        return (values / np.sqrt(values @ values)).astype(np.float32)
+
     def values(self, counts: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Of each stored count, float32: see `tfidf`. `rows` and `columns` say where each stands.
 

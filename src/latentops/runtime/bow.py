@@ -21,6 +21,7 @@ from latentops.runtime.layers import (
     Linear,
     Reading,
     chain,
+    halves,
     scaled_mean,
     side_by_side,
     softmax,
@@ -115,7 +116,7 @@ class Encoder:
     def __call__(self, bags: Sequence[Bag]) -> Reading:
         read = [self._selection.of(bag) for bag in bags]
         heads_BO, hidden = through(self._entered(read), self._body, self._settings.activation)
-        mean_BZ, log_variance_BZ = np.split(heads_BO, 2, axis=1)
+        mean_BZ, log_variance_BZ = halves(heads_BO)
         if self._heard_V is None:
             log_variance_BZ = log_variance_BZ.clip(*LOG_VARIANCE_RANGE)
         else:
@@ -140,8 +141,7 @@ class Encoder:
         """Of length `input_scale`, but where no word is left."""
         scale = np.float32(self._settings.input_scale)
         if self._tfidf is not None:
-            one_row_n = np.zeros(len(columns_n), dtype=np.int64)
-            return self._tfidf.values(counts_n, columns_n, one_row_n) * scale
+            return self._tfidf.of_one(counts_n, columns_n) * scale
         logs_n = np.log1p(counts_n)
         return logs_n * (scale / np.sqrt(logs_n @ logs_n)) if len(logs_n) else logs_n
 

@@ -60,8 +60,5 @@ class Documents:
 
     def _terms(self, bags: Sequence[Bag]) -> SparseRows:
         """TF-IDF, [B, V]."""
-        values = [
-            self._tfidf.values(bag.counts_n, bag.columns_n, np.zeros_like(bag.columns_n))
-            for bag in bags
-        ]
+        values = [self._tfidf.of_one(bag.counts_n, bag.columns_n) for bag in bags]
         return SparseRows([bag.columns_n for bag in bags], values)

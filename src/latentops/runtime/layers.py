@@ -135,6 +135,12 @@ def through(
     return values_BI, hidden
 
 
+def halves(heads_BO: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and log-variances, [B, Z] each."""
+    latent = heads_BO.shape[1] // 2
+    return heads_BO[:, :latent], heads_BO[:, latent:]
+
+
 def side_by_side(hidden: Sequence[np.ndarray], rows: int) -> np.ndarray:
     """[B, H]; H may be 0."""
     if len(hidden) == 1:

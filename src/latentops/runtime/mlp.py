@@ -19,6 +19,7 @@ from latentops.networks.settings import (
 from latentops.runtime.layers import (
     Reading,
     chain,
+    halves,
     scaled_mean,
     side_by_side,
     sigmoid,
@@ -44,7 +45,7 @@ class Encoder:
 
     def __call__(self, pixels_BP: np.ndarray) -> Reading:
         heads, hidden = through(self._first(pixels_BP), self._body, self._activation)
-        mean_BZ, log_variance_BZ = np.split(heads, 2, axis=1)
+        mean_BZ, log_variance_BZ = halves(heads)
         clipped_BZ = log_variance_BZ.clip(*LOG_VARIANCE_RANGE)
         return Reading(mean_BZ, clipped_BZ, side_by_side(hidden, len(pixels_BP)))
 

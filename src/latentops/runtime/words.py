@@ -77,9 +77,12 @@ class Reader:
 
 
 def _bag(columns: list[int], known: int, said: int) -> Bag:
-    counted = sorted(Counter(columns).items())
-    columns_n = np.array([column for column, _ in counted], dtype=np.int64)
-    counts_n = np.array([count for _, count in counted], dtype=np.float32)
+    counted = Counter(columns) if len(set(columns)) < len(columns) else None
+    if counted is None:  # each word once: most utterances
+        columns_n = np.array(sorted(columns), dtype=np.int64)
+        return Bag(columns_n, np.ones(len(columns), dtype=np.float32), known, said - known)
+    columns_n = np.array(sorted(counted), dtype=np.int64)
+    counts_n = np.array([counted[column] for column in sorted(counted)], dtype=np.float32)
     return Bag(columns_n, counts_n, known, said - known)
 
 
