@@ -13,7 +13,7 @@ LatentOpsError
 `- StudyError          the Optuna study
 
 The exit statuses of every command, which do not change:
-0 done; 1 a known error; 2 wrong usage (click's); 3 refused; 4 a check failed.
+0 done; 1 a known error; 2 wrong usage (click's); 3 refused; 4 a check failed; 5 a window changed.
 """
 
 import errno
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
-ERROR, REFUSED, CHECK_FAILED = 1, 3, 4  # 2 is click's, for wrong usage
+ERROR, REFUSED, CHECK_FAILED, CHANGED = 1, 3, 4, 5  # 2 is click's, for wrong usage
 
 
 class LatentOpsError(Exception):

@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 
 from latentops.artifacts import Spec, Vocabulary
 from latentops.data import terms
@@ -82,7 +81,7 @@ def _judged(model: Model, raw: Any) -> tuple[np.ndarray, np.ndarray]:
     """Labels and scope; None and -1 where the model has no classifier."""
     if isinstance(model.head, str):
         return np.full(len(raw), None, dtype=object), np.full(len(raw), -1, dtype=np.int8)
-    answered: pd.DataFrame = model.predict(raw, "classify")
+    answered = model.predict(raw, "classify")
     return (
         np.array(answered["label"], dtype=object),
         np.asarray(answered["out_of_scope"], dtype=np.int8),

@@ -6,14 +6,6 @@ from latentops.artifacts import Schema
 
 TestName = Literal["unknown_words", "nats_per_word", "classes", "out_of_scope", "latent"]
 
-TITLES: dict[TestName, str] = {
-    "unknown_words": "Unknown words",
-    "nats_per_word": "Nats per word",
-    "classes": "Predicted classes",
-    "out_of_scope": "Out of scope",
-    "latent": "Codes",
-}
-
 
 class Moved(Schema):
     """A class that is predicted more often than before, or less: shares of all rows."""
