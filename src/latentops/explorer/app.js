@@ -1,6 +1,6 @@
 // The page: what is asked, which models are shown, and its state in the address.
 
-const FIRST = { q: "", row: -1, find: "", label: "", a: "", b: "", t: 0.5, all: false };
+const FIRST = { q: "", row: -1, find: "", label: "", a: "", b: "", t: 0.5, all: false, map: "near" };
 const REMEMBER_AFTER = 150; // milliseconds: browsers refuse an address that changes with each frame
 const MOST_SHOWN = 2;
 
@@ -24,7 +24,9 @@ class App {
     return this.rowFor(model, this.state.row);
   }
 
+  /** Where nothing was asked yet, the row that A is. */
   rowFor(model, row) {
+    if (row < 0 && !this.state.q) return { row: firstOf(model, "a") };
     const there = this.sameRow(row, model);
     return there < 0 ? null : { row: there };
   }
@@ -37,6 +39,12 @@ class App {
     const text = first.facts.texts[row];
     if (text === undefined) return model.rows === first.rows ? row : -1;
     return model.facts.texts[row] === text ? row : model.facts.texts.indexOf(text);
+  }
+
+  /** What was typed, or the text of the row that was picked. */
+  askedText() {
+    const { texts, whole } = this.models[0].facts;
+    return this.state.q || (whole && texts[this.state.row]) || "";
   }
 
   ask(text) {
@@ -66,6 +74,11 @@ class App {
 
   choose(label) {
     this.state.label = label;
+    this.filter();
+  }
+
+  layOut(kind) {
+    this.state.map = kind;
     this.filter();
   }
 
@@ -184,7 +197,7 @@ class App {
   }
 
   update() {
-    if (this.input && document.activeElement !== this.input) this.input.value = this.state.q;
+    if (this.input && document.activeElement !== this.input) this.input.value = this.askedText();
     if (this.choices) this.showChoices();
     this.panels.forEach((panel) => panel.update());
     this.remember();
@@ -229,6 +242,7 @@ class App {
     this.state.row = whole(told.get("row"), -1);
     this.state.t = clamp(finite(told.get("t"), FIRST.t), 0, 1);
     this.state.all = told.get("all") === "true";
+    this.state.map = told.get("map") === "far" ? "far" : "near";
     const shown = (told.get("shown") ?? "").split(".").map((each) => whole(each, -1));
     this.state.shown = this.state.shown.map((at, place) => (this.models[shown[place]] ? shown[place] : at));
     this.state.units = [0, 1].map((place) => this.readUnits(told.get(`u${place}`) ?? "", place));

@@ -12,7 +12,7 @@ const SHAPES = [
   "M0,-1.3L.38,-.45L1.25,-.4L.58,.17L.8,1.05L0,.55L-.8,1.05L-.58,.17L-1.25,-.4L-.38,-.45Z", // star
 ];
 const STRANGER = { colour: "muted", path: SHAPES[0], hollow: true };
-const MARK_RADIUS = 4.5; // CSS pixels
+const MARK_RADII = [2.6, 6]; // CSS pixels, of many rows and of few
 const MARGIN = 0.06; // of the canvas, around the rows
 const REACH = 14; // CSS pixels within which a mark is pointed at
 
@@ -41,7 +41,8 @@ class CodeMap {
   /** `onPick(row)` is told which row was chosen; `describe(row)` gives what a tip shows. */
   constructor(model, onPick, describe) {
     Object.assign(this, { model, onPick, describe });
-    this.points = Array.from({ length: model.rows }, (_, row) => model.place(model.codeOf(row)));
+    this.kind = model.values("map.near") ? "near" : "far";
+    this.points = model.places(this.kind);
     this.bounds = boundsOf(this.points);
     this.labels = model.values("rows.y");
     this.lit = () => true;
@@ -96,13 +97,22 @@ class CodeMap {
 
   // Asked from outside
 
+  /** "near": who is near whom; "far": the directions in which the codes vary most. */
+  setKind(kind) {
+    if (kind === this.kind) return;
+    this.kind = kind;
+    this.points = this.model.places(kind);
+    this.bounds = boundsOf(this.points);
+    this.drawAll();
+  }
+
   /** Rows for which `lit` is false fade. */
   light(lit) {
     this.lit = lit;
     this.drawAll();
   }
 
-  /** Marks the example, the code that the sliders made, the chosen row and both ends of a path. */
+  /** Marks the codes of the example, of the sliders and of both ends of a way, and a chosen row. */
   show({ own = this.own, moved = this.moved, chosen = this.chosen, ends = this.ends }) {
     Object.assign(this, { own, moved, chosen, ends });
     this.drawTop();
@@ -189,6 +199,8 @@ class CodeMap {
     const context = this.cleared(this.base);
     const paths = SHAPES.map((path) => new Path2D(path));
     const colour = this.palette();
+    const room = (this.frame.clientWidth * this.frame.clientHeight) / this.points.length;
+    this.radius = clamp(0.23 * Math.sqrt(room), ...MARK_RADII);
     for (const lit of [false, true]) {
       this.points.forEach((point, row) => {
         if (this.lit(row) === lit) this.paintRow(context, point, row, lit, paths, colour);
@@ -200,7 +212,7 @@ class CodeMap {
   paintRow(context, point, row, lit, paths, colour) {
     const mark = markOf(this.labels[row]);
     const path = paths[SHAPES.indexOf(mark.path)];
-    this.place2d(context, point, MARK_RADIUS);
+    this.place2d(context, point, this.radius);
     context.globalAlpha = lit ? 0.85 : 0.12;
     context.fillStyle = context.strokeStyle = colour(mark.colour);
     context.lineWidth = 0.35;
@@ -218,11 +230,12 @@ class CodeMap {
       context.strokeStyle = colour(name);
       context.stroke(ring);
     };
+    const at = (code) => this.model.place(code, this.kind);
     if (this.chosen >= 0) circle(this.points[this.chosen], 9, "ink");
     if (this.pointed >= 0) circle(this.points[this.pointed], 9, "accent");
-    this.ends.forEach(([point, name]) => this.paintLetter(context, point, name, colour));
-    if (this.moved) this.paintPin(context, this.moved, SHAPES[3], colour);
-    if (this.own) this.paintPin(context, this.own, SHAPES[7], colour);
+    this.ends.forEach(([code, name]) => this.paintLetter(context, at(code), name, colour));
+    if (this.moved) this.paintPin(context, at(this.moved), SHAPES[3], colour);
+    if (this.own) this.paintPin(context, at(this.own), SHAPES[7], colour);
   }
 
   paintPin(context, point, shape, colour) {

@@ -7,6 +7,8 @@ const TYPICAL_LOG_LENGTH = 4;
 const FIRST_LOG_SCALE = -2;
 const LOG_SCALE = [-7, 2];
 const LEAST_SINE = 1e-6;
+const LEAST_TOLD_NATS = 1e-4; // by a word: less is nothing
+const NEIGHBOURS_OF_A_PLACE = 5;
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const softplus = (x) => (x > 30 ? x : Math.log1p(Math.exp(x)));
@@ -44,7 +46,7 @@ class Matrix {
   addRow(sums, row, weight) {
     const place = this.place ? this.place.get(row) : row;
     if (place === undefined || weight === 0) return;
-    const worth = this.byColumn || !this.scale ? weight : weight * this.scale[place];
+    const worth = this.byColumn ? weight : weight * this.scale[place];
     const start = place * this.columns;
     for (let column = 0; column < sums.length; column++) {
       sums[column] += worth * this.steps[start + column];
@@ -130,8 +132,8 @@ class Model {
     this.decoderWords = plain && this.matrix(`${plain}.weight`);
     this.head = {
       terms: this.matrix("head.terms", true),
-      pixels: this.matrix("head.pixels", true),
-      hidden: this.matrix("head.hidden", true),
+      pixels: this.matrix("head.pixels"),
+      hidden: this.matrix("head.hidden"),
       mean: this.matrix("head.mean"),
     };
     if (this.isText) this.wireTerms();
@@ -147,6 +149,7 @@ class Model {
     this.groups = ngram.includes(0) && ngram.includes(1) ? 2 : 1;
     this.target = Array.from(this.values("terms.target"), (column) => this.facts.terms[column]);
     if (this.values("encoder.trust")) this.expected = this.expectedRow();
+    this.anyway = this.decodeWords(new Float32Array(this.latent));
   }
 
   /** The mean row of the decoder's weights where nothing is known: see bow.Encoder. */
@@ -317,14 +320,17 @@ class Model {
   }
 
   logits(code, pixels, reading) {
-    const sums = new Float32Array(this.facts.classes.length);
-    const { terms, mean, hidden } = this.head;
-    if (terms) addAll(terms, sums, this.tfidf(reading.counts, this.groups));
-    if (this.head.pixels) addAll(this.head.pixels, sums, pixels.entries());
-    if (hidden) addAll(hidden, sums, code.hidden.entries());
-    const ofMean = new Float32Array(sums.length);
-    if (mean) addAll(mean, ofMean, code.mean.entries());
-    return this.values("head.bias").map((bias, label) => bias + sums[label] + ofMean[label]);
+    const given = {
+      terms: () => this.tfidf(reading.counts, this.groups),
+      pixels: () => pixels.entries(),
+      mean: () => code.mean.entries(),
+      hidden: () => code.hidden.entries(),
+    };
+    const sums = Float32Array.from(this.values("head.bias"));
+    for (const [part, matrix] of Object.entries(this.head)) {
+      if (matrix) weighedSum(matrix, given[part]()).forEach((each, label) => (sums[label] += each));
+    }
+    return sums;
   }
 
   parts(logits, code, reading) {
@@ -381,16 +387,22 @@ class Model {
     return values.slice(0, count).map(sigmoid);
   }
 
-  /** The commonest words of shares, with them. */
-  topWords(shares, count) {
+  /** The words that a code makes likelier than they are anyway, the most telling first.
+   *
+   * Each has the `nats` that it adds to the divergence of the two, and how many `times` likelier it
+   * is. Of a code that tells nothing: none.
+   */
+  tellingWords(shares, count, anyway = this.anyway) {
     const best = [];
     shares.forEach((share, word) => {
-      if (best.length === count && share <= best[count - 1][1]) return;
-      const at = best.findIndex(([, less]) => less < share);
-      best.splice(at < 0 ? best.length : at, 0, [word, share]);
-      if (best.length > count) best.pop();
+      const nats = share * Math.log(share / anyway[word]);
+      if (nats > LEAST_TOLD_NATS) keepBest(best, count, [word, nats]);
     });
-    return best.map(([word, share]) => [this.target[word], share]);
+    return best.map(([word, nats]) => ({
+      word: this.target[word],
+      nats,
+      times: shares[word] / anyway[word],
+    }));
   }
 
   // Rows of validation
@@ -412,17 +424,33 @@ class Model {
   nearest(z, count, without = -1) {
     const steps = this.values("rows.mean");
     const scale = this.values("rows.mean.scale");
-    const found = [];
+    const best = [];
     for (let row = 0, at = 0; row < this.rows; row++) {
       let square = 0;
       for (let d = 0; d < this.latent; d++) square += (z[d] - scale[d] * steps[at++]) ** 2;
-      if (row !== without) found.push([row, Math.sqrt(square)]);
+      if (row !== without) keepBest(best, count, [row, -square]);
     }
-    return found.sort((one, other) => one[1] - other[1]).slice(0, count);
+    return best.map(([row, negative]) => [row, Math.sqrt(-negative)]);
   }
 
-  /** Where a code stands on the map. */
-  place(z) {
+  /** Where a code stands on the map of that kind, "near" or "far". */
+  place(z, kind) {
+    return kind === "near" ? this.placeNear(z) : this.placeFar(z);
+  }
+
+  /** Among its neighbours, of which the nearest pulls most: there is no formula for others. */
+  placeNear(z) {
+    const places = this.values("map.near");
+    const pull = ([, distance]) => 1 / (distance ** 4 + 1e-9);
+    const near = this.nearest(z, NEIGHBOURS_OF_A_PLACE).map((found) => [found[0], pull(found)]);
+    const all = near.reduce((sum, [, weight]) => sum + weight, 0);
+    return [0, 1].map((axis) =>
+      near.reduce((sum, [row, weight]) => sum + (weight / all) * places[2 * row + axis], 0),
+    );
+  }
+
+  /** In the two directions in which the codes vary most. */
+  placeFar(z) {
     const center = this.values("map.center");
     const axes = this.values("map.axes");
     const at = [0, 0];
@@ -431,6 +459,14 @@ class Model {
       at[1] += axes[this.latent + d] * (z[d] - center[d]);
     }
     return at;
+  }
+
+  /** Of all rows, on the map of that kind. */
+  places(kind) {
+    const near = this.values("map.near");
+    return Array.from({ length: this.rows }, (_, row) =>
+      kind === "near" ? [near[2 * row], near[2 * row + 1]] : this.placeFar(this.codeOf(row)),
+    );
   }
 
   labelName(label) {
@@ -445,11 +481,20 @@ function logs(counts) {
   return new Map(values.map(([column, value]) => [column, value / length]));
 }
 
-/** Adds each row times its weight; a step of a column is worth its scale. */
-function addAll(matrix, sums, weighed) {
-  const steps = new Float32Array(sums.length);
-  for (const [row, weight] of weighed) matrix.addRow(steps, row, weight);
-  steps.forEach((step, column) => (sums[column] += matrix.scale ? step * matrix.scale[column] : step));
+/** Puts [item, score] where it belongs among the `count` best so far; of equals the first stays. */
+function keepBest(best, count, entry) {
+  if (best.length === count && !(entry[1] > best[count - 1][1])) return;
+  let at = best.length;
+  while (at > 0 && best[at - 1][1] < entry[1]) at--;
+  best.splice(at, 0, entry);
+  if (best.length > count) best.pop();
+}
+
+/** The sum of rows, each times its weight. */
+function weighedSum(matrix, weighed) {
+  const sums = new Float32Array(matrix.columns);
+  for (const [row, weight] of weighed) matrix.addRow(sums, row, weight);
+  return matrix.byColumn ? sums.map((sum, column) => sum * matrix.scale[column]) : sums;
 }
 
 /** KL(q || standard normal) of each dimension. */

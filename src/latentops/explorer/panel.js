@@ -2,7 +2,6 @@
 
 const NEIGHBOURS = 5;
 const FIRST_UNITS = 8; // sliders before "show all"
-const STRIP = 7; // pictures between two examples
 const MOST_UNKNOWN = 20; // words named
 const LEAST_RANGE = 3; // of a slider, on either side of 0
 
@@ -69,7 +68,7 @@ class Panel {
     this.found = found;
     this.base = found.z;
     const row = this.subject?.row ?? -1;
-    this.map.show({ own: this.subject ? this.model.place(found.z) : null, chosen: row });
+    this.map.show({ own: this.subject ? found.z : null, chosen: row });
     this.answer.replaceChildren(...(this.subject ? this.answerNodes(found, row) : [this.invitation()]));
   }
 
@@ -148,10 +147,10 @@ class Panel {
   }
 
   likelyNode({ z }) {
-    const title = el("h4", {}, this.model.isText ? "Its code makes these words likely" : "As it is, and out of its code");
+    const title = el("h4", {}, this.model.isText ? "Words that its code makes likelier" : "As it is, and out of its code");
     if (this.model.isText) {
       const words = new WordList(5);
-      words.show(this.model.topWords(this.model.decode(z), 5));
+      words.show(this.model.tellingWords(this.model.decode(z), 5));
       return el("div", {}, title, words.element);
     }
     const { shape } = this.model.facts;
@@ -194,12 +193,29 @@ class Panel {
     return section(
       title,
       "map-card",
-      el("div", { className: "search" }, el("label", { htmlFor: this.search.id }, this.model.isText ? "Find a text or label" : "Find a label"), this.search),
+      el("div", { className: "search" }, this.searchNode(), this.kindNode()),
       this.map.element,
       this.count,
       this.legend,
       this.table,
     );
+  }
+
+  searchNode() {
+    const what = this.model.isText ? "Find a text or label" : "Find a label";
+    return el("p", {}, el("label", { htmlFor: this.search.id }, what), this.search);
+  }
+
+  /** Which of the two maps; none to choose where there is one. */
+  kindNode() {
+    if (!this.model.values("map.near")) return null;
+    const options = [
+      el("option", { value: "near" }, "Neighbourhoods (t-SNE)"),
+      el("option", { value: "far" }, "Main directions (PCA)"),
+    ];
+    const onchange = (event) => this.app.layOut(event.target.value);
+    this.kind = el("select", { id: newId("kind"), onchange }, ...options);
+    return el("p", {}, el("label", { htmlFor: this.kind.id }, "Layout"), this.kind);
   }
 
   describe(row) {
@@ -250,10 +266,13 @@ class Panel {
     this.keys.forEach((key) => key.setAttribute("aria-pressed", String(key.dataset.name === label)));
     const labels = this.model.values("rows.y");
     const lit = Array.from(labels, (y, row) => this.matches(row, y, wanted, label));
+    const kind = this.kind ? this.state.map : "far";
+    if (this.kind) this.kind.value = kind;
+    this.map.setKind(kind);
     this.map.light((row) => lit[row]);
     const rows = Array.from(lit.keys()).filter((row) => lit[row]);
     this.count.textContent =
-      rows.length === lit.length ? mapNote(this.model) : `${grouped(rows.length)} of ${grouped(lit.length)} rows are found; the others fade.`;
+      rows.length === lit.length ? mapNote(this.model, kind) : `${grouped(rows.length)} of ${grouped(lit.length)} rows are found; the others fade.`;
     this.paged.show(rows);
   }
 
@@ -279,7 +298,7 @@ class Panel {
     this.more = el("button", { type: "button", onclick: () => this.app.showAll(!this.state.all) });
     this.drawUnits = onFrame(() => this.showUnits());
     const reset = el("button", { type: "button", onclick: () => this.resetUnits() }, "Back to the example");
-    const what = this.model.isText ? "the words that the code makes likely" : "the image";
+    const what = this.model.isText ? "the words that its code then makes likelier, by how many times" : "the image";
     return section(
       "Active units",
       "units",
@@ -353,7 +372,7 @@ class Panel {
     const { z } = this;
     this.decoded.show(z);
     const isMoved = Object.keys(this.changes).length > 0;
-    this.map.show({ moved: isMoved ? this.model.place(z) : null });
+    this.map.show({ moved: isMoved ? z : null });
     if (this.model.isText || !this.model.canClassify) return;
     const { label, probability } = this.model.classify(this.model.decode(z));
     this.says.textContent = `The model reads it as ${this.model.labelName(label)}, ${percent(probability)}.`;
@@ -366,7 +385,7 @@ class Panel {
     this.ends = { a: el("span", { className: "end" }), b: el("span", { className: "end" }) };
     this.share = new Slider({ name: "Way from A to B", low: 0, high: 1, step: 0.01, value: 0.5, onInput: (value) => this.walk(value) });
     this.drawWay = onFrame(() => this.showWay());
-    this.strip = this.model.isText ? [] : Array.from({ length: STRIP }, () => new Picture(this.model.facts.shape, "", "small"));
+    this.strip = this.model.isText ? new StepWords() : new StepPictures(this.model.facts.shape);
     const set = (end) => el("button", { type: "button", onclick: () => this.app.setEnd(end, this.model) }, `The example becomes ${end.toUpperCase()}`);
     const line = (end) => el("p", { className: "end-line" }, el("strong", {}, `${end.toUpperCase()} `), this.ends[end]);
     return section(
@@ -376,7 +395,7 @@ class Panel {
       line("b"),
       el("div", { className: "slider way" }, el("span", { className: "unit-name" }, "A to B"), this.share.range, this.share.box),
       el("div", { className: "made" }, this.way.element),
-      this.strip.length ? el("div", { className: "strip" }, ...this.strip.map((picture) => picture.element)) : null,
+      this.strip.element,
       el("p", { className: "buttons" }, set("a"), set("b")),
     );
   }
@@ -388,9 +407,9 @@ class Panel {
       this.codes[end] = this.read(subject).z;
       this.ends[end].replaceChildren(...this.endNodes(subject));
     }
-    this.map.show({ ends: ["a", "b"].map((end) => [this.model.place(this.codes[end]), end.toUpperCase()]) });
+    this.map.show({ ends: ["a", "b"].map((end) => [this.codes[end], end.toUpperCase()]) });
     this.share.set(this.state.t);
-    this.strip.forEach((picture, step) => picture.show(this.model.decode(this.onWay(step / (STRIP - 1)))));
+    this.strip.show(this.model, (share) => this.onWay(share));
     this.showWay();
   }
 
@@ -433,9 +452,11 @@ function metaOf(model) {
   return told.join(" · ");
 }
 
-function mapNote({ facts, rows }) {
+function mapNote({ facts, rows }, kind) {
+  const near = "Near marks have near codes; how far apart others stand says little.";
+  const far = `The two directions in which the codes vary most; they hold ${percent(facts.explained, 0)} of it.`;
   const sampled = rows < facts.rows_in_all ? ` ${grouped(rows)} of ${grouped(facts.rows_in_all)} rows, drawn by chance.` : "";
-  return `The two directions in which the codes vary most; they hold ${percent(facts.explained, 0)} of it.${sampled}`;
+  return (kind === "near" ? near : far) + sampled;
 }
 
 function rangesOf(model) {
@@ -453,9 +474,9 @@ function changed(z, unit, value) {
   return z;
 }
 
-/** The three words whose share grows most from `other` to `shares`. */
+/** The three words that tell `shares` from `other` best. */
 function gains(model, shares, other) {
-  return model.topWords(shares.map((share, word) => share - other[word]), 3).map(([word]) => word);
+  return model.tellingWords(shares, 3, other).map(({ word }) => word);
 }
 
 /** The words of a text, with those that the model never saw. */

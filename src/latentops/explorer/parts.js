@@ -26,29 +26,33 @@ class Slider {
   }
 }
 
-/** Words with bars for their shares, updated in place so that a slider's every move can be shown. */
+/** Telling words, updated in place so that a slider's every move can be shown. */
 class WordList {
   constructor(count) {
     this.lines = Array.from({ length: count }, () => {
-      const word = el("span", { className: "word" });
+      const word = el("span", { className: "word", dir: "auto" });
       const bar = el("span", { className: "bar", "aria-hidden": "true" }, el("span"));
-      const share = el("span", { className: "number" });
-      return { word, fill: bar.firstChild, share, line: el("li", {}, word, bar, share) };
+      const times = el("span", { className: "number" });
+      return { word, fill: bar.firstChild, times, line: el("li", {}, word, bar, times) };
     });
-    this.element = el("ol", { className: "words" }, ...this.lines.map(({ line }) => line));
+    this.none = el("p", { className: "note" }, "None: the code says no more than the middle of all.");
+    this.list = el("ol", { className: "words" }, ...this.lines.map(({ line }) => line));
+    this.element = el("div", {}, this.list, this.none);
   }
 
   show(words) {
-    const most = words.length ? words[0][1] : 1;
-    this.lines.forEach(({ word, fill, share, line }, place) => {
+    this.none.hidden = words.length > 0;
+    this.lines.forEach(({ word, fill, times, line }, place) => {
       line.hidden = place >= words.length;
       if (line.hidden) return;
-      word.textContent = words[place][0];
-      share.textContent = percent(words[place][1]);
-      fill.style.transform = `scaleX(${words[place][1] / most})`;
+      word.textContent = words[place].word;
+      times.textContent = `× ${short(words[place].times)}`;
+      fill.style.transform = `scaleX(${words[place].nats / words[0].nats})`;
     });
   }
 }
+
+const short = (times) => (times < 10 ? times.toFixed(1) : grouped(Math.round(times)));
 
 /** Pixels [channels * height * width] in [0, 1] on a canvas. */
 class Picture {
@@ -86,11 +90,51 @@ class Decoded {
 
   show(z) {
     const decoded = this.model.decode(z);
-    this.view.show(this.model.isText ? this.model.topWords(decoded, SHOWN_WORDS) : decoded);
+    this.view.show(this.model.isText ? this.model.tellingWords(decoded, SHOWN_WORDS) : decoded);
   }
 }
 
 const SHOWN_WORDS = 10;
+const STEPS = 5; // of a way between two examples, both ends included
+const WORDS_OF_A_STEP = 5;
+
+/** A few steps of a way between two codes, in pictures. */
+class StepPictures {
+  constructor(shape) {
+    this.pictures = Array.from({ length: STEPS }, () => new Picture(shape, "", "small"));
+    this.element = el("div", { className: "strip" }, ...this.pictures.map(({ element }) => element));
+  }
+
+  show(model, onWay) {
+    this.pictures.forEach((picture, step) => picture.show(model.decode(onWay(step / (STEPS - 1)))));
+  }
+}
+
+/** The same in words. */
+class StepWords {
+  constructor() {
+    this.body = el("tbody");
+    const titles = ["Way", "Words that the code makes likelier"];
+    this.element = el(
+      "table",
+      { className: "steps" },
+      el("caption", { className: "unseen" }, "The way from A to B in steps"),
+      el("thead", {}, el("tr", {}, ...titles.map((title) => el("th", { scope: "col" }, title)))),
+      this.body,
+    );
+  }
+
+  show(model, onWay) {
+    const shares = Array.from({ length: STEPS }, (_, step) => step / (STEPS - 1));
+    this.body.replaceChildren(
+      ...shares.map((share) => {
+        const words = model.tellingWords(model.decode(onWay(share)), WORDS_OF_A_STEP);
+        const told = words.map(({ word }) => word).join(", ");
+        return el("tr", {}, el("th", { scope: "row", className: "number" }, share.toFixed(2)), el("td", { dir: "auto" }, told));
+      }),
+    );
+  }
+}
 
 /** A table with pages, of `rows` that `cells(row)` turns into nodes. */
 class PagedTable {

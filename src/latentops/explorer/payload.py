@@ -198,6 +198,9 @@ def _shown(shown: Shown, spec: Spec) -> Arrays:
         "units.nats": shown.rate_nats_Z.astype(np.float32),
         "units.active": latent.active(torch.from_numpy(shown.mean_NZ)).numpy().astype(np.uint8),
     }
+    near_N2 = projection.neighbourhoods(shown.mean_NZ, placed)
+    if near_N2 is not None:
+        found["map.near"] = near_N2
     return found | _answers(shown) | rows.pixels(shown.portion, spec)
 
 

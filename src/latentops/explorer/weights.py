@@ -17,6 +17,7 @@ LIVE = ("bow", "mlp")
 SCALE, AT = ".scale", ".at"
 _BAG = "encoder.bag.weight"
 _TERMS = "head.terms"
+_OF_HEAD = {"head.pixels": "pixels_DC", "head.hidden": "hidden_HC", "head.mean": "mean_ZC"}
 _PRIOR = "prior."  # the page draws nothing from it
 
 
@@ -33,17 +34,14 @@ def of_network(weights: Arrays) -> Arrays:
 
 
 def of_head(head: Classifier) -> Arrays:
-    """The linear map: its terms are int8 already; pixels [D, C] and hidden [H, C] become so."""
+    """The linear map: its terms [V, C] are int8 already, with a scale for each class."""
     found: Arrays = {"head.bias": head.bias_C}
-    parts = {
-        _TERMS: head.terms,
-        "head.pixels": None if head.pixels_DC is None else Rounded.of(head.pixels_DC),
-        "head.hidden": None if head.hidden_HC is None else Rounded.of(head.hidden_HC),
-    }
-    for name, rounded in parts.items():
-        if rounded is not None:
-            found[name], found[name + SCALE] = rounded.steps_VC, rounded.scale_C
-    return found if head.mean_ZC is None else found | {"head.mean": head.mean_ZC}
+    if head.terms is not None:
+        found[_TERMS], found[_TERMS + SCALE] = head.terms.steps_VC, head.terms.scale_C
+    for name, field in _OF_HEAD.items():
+        if (weights_DC := getattr(head, field)) is not None:
+            found[name], found[name + SCALE] = by_row(weights_DC)
+    return found
 
 
 def by_row(weights_RD: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +71,12 @@ def _network_array(
 ) -> np.ndarray:
     if name + SCALE not in tensors:
         return original
-    rows_RD = tensors[name].astype(np.float32) * tensors[name + SCALE][:, None]
-    return _spread(rows_RD, tensors.get(name + AT), len(original))
+    return _spread(_whole(tensors, name), tensors.get(name + AT), len(original))
+
+
+def _whole(tensors: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """float32 [R, D]"""
+    return np.asarray(tensors[name] * tensors[name + SCALE][:, None], dtype=np.float32)
 
 
 def _head(head: Classifier, tensors: Mapping[str, np.ndarray]) -> Classifier:
@@ -83,9 +85,9 @@ def _head(head: Classifier, tensors: Mapping[str, np.ndarray]) -> Classifier:
         at = tensors.get(_TERMS + AT)
         steps_VC = _spread(tensors[_TERMS], at, len(head.terms.steps_VC))
         changed["terms"] = Rounded(steps_VC, head.terms.scale_C)
-    for field, name in (("pixels_DC", "head.pixels"), ("hidden_HC", "head.hidden")):
+    for name, field in _OF_HEAD.items():
         if name in tensors:
-            changed[field] = Rounded(tensors[name], tensors[name + SCALE]).weights_VC
+            changed[field] = _whole(tensors, name)
     return replace(head, **changed)  # type: ignore[arg-type]
 
 
