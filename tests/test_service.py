@@ -1,7 +1,5 @@
 """The service, spoken to over HTTP."""
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,37 +9,20 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-import uvicorn
-from tiny_model import COUNTS, IMAGES, TEXTS, head, write_project
+from service_at_work import folder_of, running
+from tiny_model import COUNTS, IMAGES, TEXTS, head
 
-from latentops import service
-from latentops.artifacts import Spec
 from latentops.classifier import ClassCodes, save_absence
 from latentops.errors import ArtifactError
-from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
-
-
-def folder_of(spec: Spec, path: Path) -> Path:
-    write_project(path / "project", spec)
-    export(path / "project", path / "model")
-    return path / "model"
+from latentops.service.app import create_app
+from latentops.service.sources import Folder
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[httpx.Client, Predictor]]:
-    config = uvicorn.Config(service.create_app(folder), port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+    with running(Folder(folder)) as (client, _):
         yield client, Predictor.from_folder(folder)
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +41,9 @@ def test_it_says_that_it_lives_and_what_it_serves(texts: tuple[httpx.Client, Pre
     client, _ = texts
     assert client.get("/health").json() == {"status": "ok"}
     assert client.get("/v1/model").json() == {
+        "name": "model",
+        "version": "0",
+        "lineage_key": "",
         "kind": "counts",
         "shape": [7],
         "latent": 3,
@@ -211,9 +195,11 @@ def test_what_the_model_cannot_read_is_refused_in_its_words(
     texts: tuple[httpx.Client, Predictor], images: tuple[httpx.Client, Predictor]
 ) -> None:
     refused = texts[0].post("/v1/encode", json={"inputs": [[[0, 1]]]})
-    assert (refused.status_code, "text" in refused.json()["detail"]) == (422, True)
+    assert (refused.status_code, "valid string" in refused.json()["detail"]) == (422, True)
     refused = images[0].post("/v1/encode", json={"inputs": [[[0, 1]]]})
-    assert (refused.status_code, "shape" in refused.json()["detail"]) == (422, True)
+    assert (refused.status_code, "at least 3 items" in refused.json()["detail"]) == (422, True)
+    refused = images[0].post("/v1/encode", json={"inputs": [[[0, 1], [2, 3], [4, 0.5]]]})
+    assert (refused.status_code, "Pixels" in refused.json()["detail"]) == (422, True)
 
 
 @pytest.mark.parametrize("body", ['{"inputs": [[[NaN]]]}', '{"inputs": ["a"], "seed": NaN}', "{"])
@@ -226,14 +212,4 @@ def test_a_body_that_is_not_json_is_refused(
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"spec\.json is missing"):
-        service.create_app(tmp_path)
-
-
-def test_only_this_machine_is_served_unless_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-    monkeypatch.setattr(service.uvicorn, "run", lambda app, **how: calls.append(how))
-    service.serve(folder_of(COUNTS, tmp_path))
-    service.serve(tmp_path / "model", host="0.0.0.0", port=80)
-    assert calls == [{"host": "127.0.0.1", "port": 8000}, {"host": "0.0.0.0", "port": 80}]
+        create_app(Folder(tmp_path))

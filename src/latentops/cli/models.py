@@ -1,4 +1,4 @@
-"""`latentops serve | predict | report | ui`: the model at work, and what was written of it."""
+"""`latentops predict | report | ui`: the model at work, and what was written of it."""
 
 import os
 import socket
@@ -15,33 +15,16 @@ from latentops.errors import ArtifactError, SettingsError
 if TYPE_CHECKING:
     from latentops.scoring.run import Task
 
-_host = click.option(
+host = click.option(
     "--host", default="127.0.0.1", show_default=True, help="0.0.0.0: other machines reach it too."
 )
 
 
-def _port(default: int) -> Callable[[Any], Any]:
+def port(default: int) -> Callable[[Any], Any]:
     allowed = click.IntRange(0, 65535)
     return click.option(
         "--port", type=allowed, default=default, show_default=True, help="To listen on."
     )
-
-
-@click.command()
-@click.argument("model", required=False)
-@_host
-@_port(8000)
-def serve(model: str | None, host: str, port: int) -> None:
-    """Answer HTTP requests with a model.
-
-    MODEL is a model folder, models:/name@alias or models:/name/version; the champion of the name
-    in params.yaml if left out.
-    """
-    from latentops import service
-
-    folder = model_folder(model)
-    _check_free(host, port)
-    service.serve(folder, host, port)
 
 
 @click.command()
@@ -74,10 +57,13 @@ def predict(
 ) -> None:
     """Put a file of any size through a model.
 
-    MODEL is as in `serve`. The output has every row of the input in order, its own columns first
-    (of images the row's number) and then the answer's: label, probability, out_of_scope and
-    out_of_scope_score, or z0, z1, ..., or elbo_nats. A row without a text gets an empty answer. The
-    output is written whole or not at all.
+    MODEL is a model folder, models:/name@alias or models:/name/version; the champion of the name
+    in params.yaml if left out.
+
+    The output has every row of the input in order, its own columns first (of images the row's
+    number) and then the answer's: label, probability, out_of_scope and out_of_scope_score, or z0,
+    z1, ..., or elbo_nats. A row without a text gets an empty answer. The output is written whole or
+    not at all.
     """
     from latentops.scoring import run, writers
 
@@ -108,8 +94,8 @@ def report(opened: bool) -> None:
 
 
 @click.command()
-@_host
-@_port(5000)
+@host
+@port(5000)
 def ui(host: str, port: int) -> None:
     """MLflow's pages on this project's runs and models."""
     project.enter()
@@ -139,14 +125,15 @@ def _check_free(host: str, port: int) -> None:
 def model_folder(model: str | None) -> Path:
     """Of a registered model, checked against what was registered; a folder as it is named."""
     if model is not None and not model.startswith("models:/"):
-        return _own_folder(Path(model))
+        return own_folder(Path(model))
     asked = project.reference(model)
     from latentops.registry import fetch, versions
 
     return fetch.folder(versions.find(asked))
 
 
-def _own_folder(folder: Path) -> Path:
+def own_folder(folder: Path) -> Path:
+    """That folder. Raises ArtifactError where it holds no model."""
     from latentops import artifacts
 
     try:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from latentops import artifacts, build, provenance
 from latentops.artifacts import Spec, Vocabulary
-from latentops.inference.folder import FILES, HEAD_FILES
+from latentops.inference.folder import MODEL_FILES
 from latentops.registry import lineage, trial
 from latentops.registry.lineage import Lineage
 
-MODEL_FILES = (*FILES, *HEAD_FILES)
 _TRAINED = (artifacts.WEIGHTS, artifacts.MODEL_SETTINGS, artifacts.HEAD, artifacts.HEAD_FACTS)
 
 

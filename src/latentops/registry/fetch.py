@@ -12,8 +12,8 @@ from mlflow import artifacts as mlflow_artifacts
 
 from latentops import artifacts
 from latentops.errors import ArtifactError, IntegrityError, StoreError
+from latentops.inference.folder import MODEL_FILES
 from latentops.registry import audit, reference, versions
-from latentops.registry.candidate import MODEL_FILES
 from latentops.registry.versions import Version
 from latentops.store import Store, connect, one_line_errors
 
@@ -31,11 +31,12 @@ def model_folder(text: str) -> Path:
     asked = reference.parse(text)
     version = versions.find(asked)
     if asked.version is None and audit.CHAMPION in version.aliases:
-        _require_alias(version)
+        require_alias(version)
     return folder(version)
 
 
-def _require_alias(version: Version) -> None:
+def require_alias(version: Version) -> None:
+    """Raises IntegrityError where the champion is not the one that the log names."""
     store = connect()
     with one_line_errors(store.uri):
         if log := audit.find(store, version.name):
@@ -90,8 +91,8 @@ def card(version: Version, name: str) -> Path:
     listed = card_digests(version)
     if name not in listed:
         raise ArtifactError(
-            f"{version} was registered without a card. Where the project holds it, `dvc repro "
-            "--force --single-item register` adds one."
+            f"{version} was registered without a card that has {name}. Where the project holds it, "
+            "`dvc repro --force --single-item register` adds it."
         )
     _require_same(version, place, {name: listed[name]})
     return place / name

@@ -21,7 +21,8 @@ import latentops
 from latentops import artifacts
 from latentops.artifacts import Spec, Vocabulary
 from latentops.errors import IntegrityError
-from latentops.registry.candidate import MODEL_FILES, Candidate
+from latentops.inference.folder import MODEL_FILES
+from latentops.registry.candidate import Candidate
 from latentops.store import Store
 
 PACKAGE = "package_sha256"  # a tag: of what MLflow stores beside the model's own files
