@@ -31,6 +31,9 @@ from latentops.inference.predictor import Predictor
 from latentops.metrics import latent
 from latentops.networks import bow
 
+SCORES = ("accuracy", "elbo_nats", "rate_nats", "active_units")
+"""Of the test split, those that the page tells."""
+
 _FACTS = "facts"
 _SHARE_STEP = 0.93  # of the share that should just fit
 
@@ -90,6 +93,25 @@ class Origin:
     version: int | None = None
     study: str = ""
     trial: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        tags: Mapping[str, str],
+        settings: Mapping[str, Any],
+        version: int | None = None,
+    ) -> "Origin":
+        """From the tags of a version and the settings beside its weights."""
+        return cls(
+            name=name,
+            version=version,
+            lineage_key=tags.get("lineage_key", ""),
+            study=tags.get("study", ""),
+            trial=tags.get("trial", ""),
+            scores={score: float(tags[score]) for score in SCORES if score in tags},
+            beta=settings.get("objective", {}).get("beta", 1.0),
+        )
 
 
 @dataclass(frozen=True)

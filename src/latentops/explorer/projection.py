@@ -1,3 +1,4 @@
+# ruff: noqa: N815 - names end in their shape suffixes
 """Two maps of codes: the directions in which they vary most, and who is near whom.
 
 Shape suffixes: N codes, Z latent dimensions.

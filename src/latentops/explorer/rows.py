@@ -1,3 +1,4 @@
+# ruff: noqa: N815 - names end in their shape suffixes
 """The examples that the page shows: of the validation split, never of test.
 
 Shape suffixes: N rows, Z latent dimensions.

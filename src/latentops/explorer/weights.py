@@ -61,7 +61,7 @@ class Restored:
 def restored(
     tensors: Mapping[str, np.ndarray], weights: Arrays, head: Classifier | None
 ) -> Restored:
-    """Of what `of_network`, `of_head` and `without_rare` left; the originals fill what is not kept."""
+    """Of what the functions above and `without_rare` left; the originals fill what is not kept."""
     network = {name: _network_array(name, array, tensors) for name, array in weights.items()}
     return Restored(network, None if head is None else _head(head, tensors))
 

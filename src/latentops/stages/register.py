@@ -14,7 +14,7 @@ from latentops.registry import candidate
 from latentops.registry.register import register
 from latentops.registry.settings import Settings as RegistrySettings
 from latentops.report import card
-from latentops.stages import card_facts, window_profile
+from latentops.stages import card_facts, explored, window_profile
 
 RECORDS = (
     "plots",
@@ -44,8 +44,10 @@ def main() -> None:
         artifacts.write_json({"experiment": experiment}, artifacts.REGISTERED)
         return
     described = card.files(card_facts.read(settings.registry, scored))
-    beside = {**described, **window_profile.files(scored.spec)}
-    version = register(settings.registry.name, replace(scored, card=beside))
+    name = settings.registry.name
+    looked_into = explored.files(name, scored)
+    beside = {**described, **window_profile.files(scored.spec), **looked_into}
+    version = register(name, replace(scored, card=beside))
     tracking.log_scores(version.tags["run_id"], numbers, _records())
     told = {"name": version.name, "version": version.number, "aliases": list(version.aliases)}
     artifacts.write_json(told | {"lineage_key": scored.lineage.key}, artifacts.REGISTERED)
