@@ -15,15 +15,16 @@ import pytest
 from click.testing import CliRunner, Result
 from tiny_model import write_project, write_scores
 
-from latentops import artifacts, config, service
+from latentops import artifacts, config
 from latentops.artifacts import Spec, Vocabulary
-from latentops.cli import models
 from latentops.cli.main import cli
 from latentops.errors import ArtifactError, IntegrityError, SettingsError, StoreError
 from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
 from latentops.registry import candidate
 from latentops.registry.register import register
+from latentops.release import Release
+from latentops.service.server import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = """\
@@ -183,36 +184,50 @@ def registered(mlflow_store: Path) -> Path:
 
 class TestServe:
     @pytest.fixture
-    def served(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str, int]]:
-        calls: list[tuple[Path, str, int]] = []
-        monkeypatch.setattr(service, "serve", lambda *arguments: calls.append(arguments))
+    def served(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Release, str, int]]:
+        """What would be served, and where."""
+        calls: list[tuple[Release, str, int]] = []
+
+        def run(self: Server, sockets: list[socket.socket]) -> None:
+            host, port = sockets[0].getsockname()
+            calls.append((self.service.current.source.current(), host, port))
+
+        monkeypatch.setattr(Server, "run", run)
         return calls
 
-    @pytest.mark.parametrize("model", [(), ("models:/tiny@champion",), ("models:/tiny/1",)])
+    @pytest.mark.parametrize(
+        "model", [(), ("tiny",), ("tiny@champion",), ("models:/tiny@champion",), ("tiny/1",)]
+    )
     def test_a_registered_model_is_found(
-        self,
-        registered: Path,
-        served: list[tuple[Path, str, int]],
-        model: tuple[str, ...],
-        monkeypatch: pytest.MonkeyPatch,
+        self, registered: Path, served: list[tuple[Release, str, int]], model: tuple[str, ...]
     ) -> None:
-        monkeypatch.setattr(models, "_check_free", lambda host, port: None)
-        run("serve", *model)
-        [(folder, host, port)] = served
-        assert (host, port) == ("127.0.0.1", 8000)
-        assert Predictor.from_folder(folder).spec.source == "tiny-texts"
+        run("serve", *model, "--port", "0")
+        [(release, host, _)] = served
+        assert host == "127.0.0.1"
+        assert (release.name, release.version) == ("tiny", "1")
+        assert Predictor.from_folder(release.folder).spec.source == "tiny-texts"
+        assert {artifacts.sha256(release.folder / name) for name in release.sha256s} == set(
+            release.sha256s.values()
+        )
 
     def test_a_folder_is_taken_as_it_is_named(
-        self, tmp_path: Path, served: list[tuple[Path, str, int]], monkeypatch: pytest.MonkeyPatch
+        self,
+        tmp_path: Path,
+        served: list[tuple[Release, str, int]],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.chdir(tmp_path)  # no project
         write_project(Path())
         export(Path(), Path("model folder"))
         run("serve", "model folder", "--host", "0.0.0.0", "--port", "0")
-        assert served == [(Path("model folder"), "0.0.0.0", 0)]
+        [(release, host, _)] = served
+        assert (release, host) == (
+            Release("model folder", "0", "", Path("model folder")),
+            "0.0.0.0",
+        )
 
     def test_a_port_that_is_taken_is_one_line(
-        self, registered: Path, served: list[tuple[Path, str, int]]
+        self, registered: Path, served: list[tuple[Release, str, int]]
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
@@ -224,12 +239,29 @@ class TestServe:
         assert not served
 
     def test_a_folder_without_a_model_is_one_line(
-        self, tmp_path: Path, served: list[tuple[Path, str, int]]
+        self, tmp_path: Path, served: list[tuple[Release, str, int]]
     ) -> None:
-        error = error_of("serve", str(tmp_path))
-        assert isinstance(error, ArtifactError)
-        assert "no model folder" in str(error)
-        assert "\n" not in str(error)
+        for folder in (tmp_path, tmp_path / "nowhere"):
+            error = error_of("serve", str(folder))
+            assert isinstance(error, ArtifactError)
+            assert "no model folder" in str(error)
+            assert "\n" not in str(error)
+        assert not served
+
+    @pytest.mark.parametrize(
+        ("token", "told"), [("short", "It has 5"), ("é" * 40, "printable ASCII"), (None, "cannot")]
+    )
+    def test_a_token_that_guards_nothing_is_refused(
+        self, tmp_path: Path, served: list[tuple[Release, str, int]], token: str | None, told: str
+    ) -> None:
+        write_project(tmp_path / "project")
+        export(tmp_path / "project", tmp_path / "model")
+        if token is not None:
+            (tmp_path / "token").write_text(token)
+        error = error_of("serve", str(tmp_path / "model"), "--token-file", str(tmp_path / "token"))
+        assert isinstance(error, SettingsError | ArtifactError)
+        assert told in str(error)
+        assert token is None or token not in str(error)
         assert not served
 
     @pytest.mark.parametrize(
@@ -241,22 +273,25 @@ class TestServe:
         ],
     )
     def test_a_version_that_does_not_exist_is_answered_with_those_there_are(
-        self, registered: Path, served: list[tuple[Path, str, int]], model: str, there: str
+        self, registered: Path, served: list[tuple[Release, str, int]], model: str, there: str
     ) -> None:
         file = str(registered / "in.csv")
         Path(file).write_text("text\n")
-        for command in (("serve",), ("predict", "--input", file, "--output", "out.csv")):
+        for command in (
+            ("serve", "--port", "0"),
+            ("predict", "--input", file, "--output", "out.csv"),
+        ):
             error = error_of(*command, model)
             assert isinstance(error, StoreError)
             assert there in str(error)
         assert not served
 
     def test_a_model_that_was_changed_is_refused_with_the_file_named(
-        self, registered: Path, served: list[tuple[Path, str, int]]
+        self, registered: Path, served: list[tuple[Release, str, int]]
     ) -> None:
         for file in registered.glob("mlruns/**/head.safetensors"):
             file.write_bytes(file.read_bytes() + b" ")
-        error = error_of("serve")
+        error = error_of("serve", "--port", "0")
         assert isinstance(error, IntegrityError)
         assert "head.safetensors of version 1 of tiny" in str(error)
         assert not served

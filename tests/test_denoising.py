@@ -1,18 +1,17 @@
 """Denoising: the task, its measures against closed forms, the twin, and the section on it."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 import report_samples
 import scipy.sparse
 import tiny_splits
 import torch
+from service_at_work import running
 from sklearn.decomposition import PCA
 from sklearn.metrics import f1_score
 from tiny_model import COUNTS, IMAGES, TEXTS, write_project
@@ -38,7 +37,7 @@ from latentops.report import denoising as section
 from latentops.report import html, markdown
 from latentops.report.document import Document, Picture, Table, Text
 from latentops.report.page import SECTIONS
-from latentops.service import create_app
+from latentops.service.sources import Folder
 from latentops.stages import repeat
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
@@ -118,13 +117,9 @@ def test_images_are_answered_with_what_the_mean_decodes_to(tmp_path: Path) -> No
 
 def test_the_service_denoises(tmp_path: Path) -> None:
     found = predictor(COUNTS, tmp_path)
-    transport = httpx.ASGITransport(create_app(tmp_path / "model"))
-
-    async def answered() -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return await client.post("/v1/denoise", json={"inputs": [TEXTS[0], "quokka"]})
-
-    results = asyncio.run(answered()).json()["results"]
+    with running(Folder(tmp_path / "model")) as (client, _):
+        asked = client.post("/v1/denoise", json={"inputs": [TEXTS[0], "quokka"]})
+    results = asked.json()["results"]
     assert results == found.denoise([TEXTS[0], "quokka"]).to_dict("records")
     assert results[0]["words"]
 

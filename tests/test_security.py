@@ -19,7 +19,7 @@ from light_registry import champion, light, promote, register_seed, scorer
 from mlflow import MlflowClient
 from tiny_model import COUNTS, TEXTS, head, write_project
 
-from latentops import artifacts, build, config, service
+from latentops import artifacts, build, config
 from latentops.artifacts import Vocabulary
 from latentops.cli import registry as commands
 from latentops.cli.main import cli
@@ -37,6 +37,7 @@ from latentops.registry import seal as sealing
 from latentops.registry.candidate import MODEL_FILES
 from latentops.registry.register import register
 from latentops.registry.settings import Settings
+from latentops.service.server import Server
 from latentops.stages import register as stage
 
 __all__ = ["light"]  # a fixture
@@ -181,7 +182,7 @@ def two(light: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         register_seed(seed)
     promote(2, force=True)
     monkeypatch.setattr(commands, "_scored", scorer(0.9))
-    monkeypatch.setattr(service, "serve", lambda *_: pytest.fail("it is served"))
+    monkeypatch.setattr(Server, "run", lambda *_: pytest.fail("it is served"))
     return light
 
 

@@ -31,7 +31,7 @@ class Current:
     ) -> None:
         self.loaded: Loaded | None = None
         self.failure: Exception | None = None  # of the first model, without which nothing can be
-        self._source = source
+        self.source = source
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._load = load
@@ -50,7 +50,7 @@ class Current:
 
     def _keep(self, on_failure: Callable[[], None]) -> None:
         try:
-            self._exchange(self._source.current())
+            self._exchange(self.source.current())
         except Exception as error:  # told by who began the service, a bug with its traceback
             self.failure = error
             on_failure()
@@ -61,7 +61,7 @@ class Current:
     def look(self) -> None:
         """Ask the source once, and exchange the model where it names another."""
         try:
-            release = self._source.current()
+            release = self.source.current()
             if self._is_served(release):
                 self._refused, self._told = None, ""
             elif release != self._refused:
