@@ -24,6 +24,7 @@ from latentops.networks import bow, conv, mlp
 from latentops.runtime import loading
 from latentops.runtime.draws import Draws
 from latentops.runtime.predictor import Predictor as Numpy
+from latentops.scoring.run import score_file
 
 TRAINING = [
     "turn on the light in the kitchen",
@@ -470,3 +471,13 @@ print(sorted({"torch", "pandas", "scipy", "sklearn", "pyarrow"} & set(sys.module
 def test_neither_torch_nor_tables_are_loaded_for_words(folder: Path) -> None:
     ran = [sys.executable, "-c", _LOADS, str(folder)]
     assert subprocess.run(ran, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_file_through_it_is_that_of_torch(texts: tuple[Numpy, Torch], tmp_path: Path) -> None:
+    pd.DataFrame({"text": [*TEXTS, None]}).to_csv(tmp_path / "in.csv")
+    for task in ("classify", "encode", "score"):
+        answers = []
+        for model in texts:
+            score_file(model, tmp_path / "in.csv", tmp_path / "out.parquet", task, rows_at_once=3)
+            answers.append(pd.read_parquet(tmp_path / "out.parquet"))
+        assert_same(*answers)

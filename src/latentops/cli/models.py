@@ -69,10 +69,11 @@ def predict(
 
     source, target = source.absolute(), target.absolute()  # before the project is entered
     writers.check_paths(source, target)
-    from latentops.inference.predictor import Predictor
+    from latentops.runtime import loading
 
-    predictor = Predictor.from_folder(model_folder(model))
-    done = run.score_file(predictor, source, target, task, text_column, rows_at_once)
+    done = run.score_file(
+        loading.load(model_folder(model)), source, target, task, text_column, rows_at_once
+    )
     pace = f"{done.rows / max(done.seconds, 1e-9):,.0f} rows per second"
     empty = f", {done.without_text:,} of them without a text" if done.without_text else ""
     asked = model or f"models:/{project.policy().name}@champion"

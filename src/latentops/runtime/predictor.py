@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from latentops.inference.predictor import Predictor as Whole
 
 _BATCH = 256
-_NUMBERS_AT_ONCE = 2**22  # that a decoder gives: 16 MB of each step of the way
+_NUMBERS_AT_ONCE = 2**20  # that a decoder gives: 4 MB of each step of the way
 
 Columns = dict[str, Any]
 """A table: the name of each column, and a list or an array."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,21 @@ from tqdm import tqdm
 from latentops import artifacts
 from latentops.artifacts import Spec
 from latentops.errors import DataError
-from latentops.inference.predictor import Predictor
+from latentops.inference.raw import Raw
+from latentops.runtime.model import Result
 from latentops.scoring import readers, writers
 from latentops.scoring.readers import Chunk
 
 Task = Literal["classify", "encode", "score"]
 """Those whose answer to an example is a row of plain values."""
+
+
+class Predictor(Protocol):
+    """Of either kind: `inference.predictor` or `runtime`."""
+
+    @property
+    def spec(self) -> Spec: ...
+    def predict(self, raw: Raw, task: str) -> Result: ...
 
 
 @dataclass(frozen=True)
