@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tiny_model import CLASSES, COUNTS, IMAGES, head
 
 from latentops import artifacts, build
 from latentops.artifacts import Spec, Vocabulary
-from latentops.classifier import ClassCodes, Detector, Rounded, Weighed
+from latentops.classifier import ClassCodes, Classifier, Detector, Rounded, Weighed
 from latentops.data import familiarity, vocabulary
 from latentops.errors import ArtifactError, DataError, IntegrityError
 from latentops.inference.folder import FILES, HEAD_FILES
@@ -286,6 +287,28 @@ def test_the_other_rows_change_nothing(
     monkeypatch.setattr("latentops.runtime.predictor._BATCH", 4)
     monkeypatch.setattr("latentops.runtime.predictor._NUMBERS_AT_ONCE", 400)
     pd.testing.assert_frame_equal(ours.predict(TEXTS, task), together, rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"hidden": ()}], ids=["hidden", "none hidden"])
+def test_one_text_alone_is_judged_as_among_others(settings: Any, tmp_path: Path) -> None:
+    ours, theirs = documents(tmp_path, vocabulary_of(Choice), **settings)
+    alone = pd.DataFrame([ours.classify_rows([text])[0] for text in TEXTS])
+    expected = theirs.classify(TEXTS)
+    pd.testing.assert_frame_equal(alone, expected, check_dtype=False, rtol=1e-5, atol=1e-5)
+
+
+def test_a_head_on_terms_alone_asks_nothing_of_the_encoder(folder: Path) -> None:
+    model = loading.load(folder)
+    assert isinstance(model, Numpy)
+    assert isinstance(model.head, Classifier)
+    signals = {"margin": model.head.detector.signals["margin"]}
+    detector = model.head.detector.model_copy(update={"signals": signals})
+    facts = model.head.head.model_copy(update={"detector": detector})
+    alone = replace(model.head, head=facts, mean_ZC=None, hidden_HC=None)
+    lean = Numpy(model.network, model.spec, model.vocabulary, alone, folder)
+    lean.network.encode = None
+    for given in (TEXTS, TEXTS[:1]):
+        assert lean.classify_rows(given)[0]["label"] in CLASSES
 
 
 @pytest.mark.parametrize("choice", [Choice, WORDS], ids=["all kinds", "words alone"])

@@ -31,7 +31,7 @@ class Documents:
         self.encode = bow.Encoder(weights, settings, vocabulary, self.decode.words)
         self.reader = Reader(vocabulary)
         self.target = bow.Target(settings, vocabulary)
-        self._tfidf = weighting(vocabulary)
+        self.weighting = weighting(vocabulary)
 
     @property
     def numbers_per_example(self) -> int:
@@ -60,5 +60,5 @@ class Documents:
 
     def _terms(self, bags: Sequence[Bag]) -> SparseRows:
         """TF-IDF, [B, V]."""
-        values = [self._tfidf.of_one(bag.counts_n, bag.columns_n) for bag in bags]
+        values = [self.weighting.of_one(bag.counts_n, bag.columns_n) for bag in bags]
         return SparseRows([bag.columns_n for bag in bags], values)

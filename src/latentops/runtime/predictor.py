@@ -26,6 +26,7 @@ from latentops.inference.writing import DEFAULT, Writing
 from latentops.runtime import latent_space
 from latentops.runtime.documents import Documents
 from latentops.runtime.draws import Draws
+from latentops.runtime.judging import Judge
 from latentops.runtime.likelihoods import Likelihood
 from latentops.runtime.model import Familiarity, Result
 from latentops.runtime.pictures import Pictures
@@ -65,8 +66,11 @@ class Predictor:
         self.head = head
         self.folder = folder
         self._words_W = promised.target_words(vocabulary)
+        self._judge: Judge | None = None
         if isinstance(head, Classifier):
             self._needs, self._needs_encoder = head.needs, head.needs_encoder
+            if isinstance(network, Documents):
+                self._judge = Judge(head, network.weighting)
 
     @property
     def latent(self) -> int:
@@ -107,7 +111,11 @@ class Predictor:
         return _listed(self._answer(raw, task, n, seed, label, around, writing))
 
     def classify_rows(self, raw: Raw, seed: int = 0) -> list[dict[str, Any]]:
-        return _records(self._classify(raw, seed))
+        head = promised.classifier_of(self.head)
+        given = self.network.given(raw, seed)
+        if len(given) > 1 or self._judge is None:
+            return _records(self._judged_in_blocks(head, given))
+        return [self._judge(given[0], self.network.encode(given) if self._needs_encoder else None)]
 
     def encode_rows(self, raw: Raw, seed: int = 0) -> np.ndarray:
         return self._means(self.network.given(raw, seed))
@@ -188,7 +196,9 @@ class Predictor:
 
     def _classify(self, raw: Raw, seed: int) -> Columns:
         head = promised.classifier_of(self.head)
-        given = self.network.given(raw, seed)
+        return self._judged_in_blocks(head, self.network.given(raw, seed))
+
+    def _judged_in_blocks(self, head: Classifier, given: Given) -> Columns:
         return _joined([self._judged(head, block) for block in _blocks(given)])
 
     def _judged(self, head: Classifier, block: Given) -> Columns:
