@@ -81,7 +81,7 @@ def _strange(table: pd.DataFrame) -> pd.DataFrame:
 def redrawn(
     given: Pool, size: int, windows: int, strangers: float = 0.0, tripled: int = 0
 ) -> Iterator[tuple[Finding, ...]]:
-    """Each window beside a profile of its own; in it so many classes are three times as frequent."""
+    """Each window beside a profile of its own; so many of its classes are tripled."""
     odd = round(strangers * size)
     for number in range(windows):
         draw = np.random.default_rng([number, size])

@@ -35,7 +35,9 @@ class _Hook(NamedTuple):
 @click.command()
 @click.argument("window", type=_FILE)
 @click.option(
-    "--model", metavar="REFERENCE", help="NAME, NAME@alias, NAME/version or an exported folder; the champion if left out."
+    "--model",
+    metavar="REFERENCE",
+    help="NAME, NAME@alias, NAME/version or an exported folder; the champion if left out.",
 )
 @files.text_column
 @click.option(

@@ -48,7 +48,10 @@ class _Alone(NamedTuple):
 
 
 def compare(known: Profile, seen: Observations, level: float = LEVEL) -> Compared:
-    """The same window gets the same answer. Raises DataError for a window without rows."""
+    """The same window gets the same answer.
+
+    Raises DataError for a window without rows, and for one of another model.
+    """
     if not len(seen):
         raise DataError("The window has no rows that could be tested. Give it some.")
     draws = np.random.default_rng(_seed(seen)).spawn(5)
@@ -73,8 +76,8 @@ def compare(known: Profile, seen: Observations, level: float = LEVEL) -> Compare
 
 
 def _seed(seen: Observations) -> int:
-    """Of the window's own: one stream for all windows would favour the same errors in each."""
-    parts = (seen.words_N, seen.unknown_words_N, seen.nats_per_word_N, seen.z_NZ)
+    """Of the window's own: one stream for all windows would make the same error in each."""
+    parts = (seen.words_N, seen.unknown_words_N, seen.z_NZ)
     return zlib.crc32(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
 
 
@@ -162,6 +165,11 @@ def _told(known: Reference | None, z_NZ: np.ndarray, draw: np.random.Generator) 
         return NOT_IN_PROFILE
     if not len(z_NZ):
         return NOT_IN_WINDOW
+    if z_NZ.shape[1] != known.latent:
+        raise DataError(
+            f"The profile's model has {known.latent} latent dimensions, and those of the window "
+            f"{z_NZ.shape[1]}: it is of another model."
+        )
     if len(z_NZ) < (needed := latent.rows_needed(known)):
         return f"It needs {needed} rows that have a code, and the window has {len(z_NZ)}."
     return latent.tell_apart(known, z_NZ, draw)

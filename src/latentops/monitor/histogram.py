@@ -30,8 +30,7 @@ def of(value_N: np.ndarray, step: float | None = None) -> Histogram:
     """Of finite values, one at least. What lies further out than the bins is in the outermost."""
     step = step or _step(value_N)
     middle = math.floor(np.median(value_N) / step)
-    place_N = np.floor(value_N / step).astype(np.int64)
-    place_N = place_N.clip(middle - _MOST_BINS // 2, middle + _MOST_BINS // 2)
+    place_N = _places(value_N, step, middle - _MOST_BINS // 2, middle + _MOST_BINS // 2)
     first = int(place_N.min())
     counts = np.bincount(place_N - first)
     return Histogram(
@@ -40,13 +39,18 @@ def of(value_N: np.ndarray, step: float | None = None) -> Histogram:
 
 
 def beside(reference: Histogram, value_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the reference, and of other values, in the same bins: two times [C]."""
-    place_N = np.floor(value_N / reference.step).astype(np.int64)
-    first = min(reference.first, int(place_N.min()))
-    last = max(reference.first + len(reference.counts) - 1, int(place_N.max()))
-    before_C = np.zeros(last - first + 1, dtype=np.int64)
-    before_C[reference.first - first :][: len(reference.counts)] = reference.counts
+    """Rows of the reference, and of other values, in the same bins: two times [C].
+
+    The first bin and the last are of what lies outside of all bins of the reference.
+    """
+    first, last = reference.first - 1, reference.first + len(reference.counts)
+    place_N = _places(value_N, reference.step, first, last)
+    before_C = np.array([0, *reference.counts, 0])
     return before_C, np.bincount(place_N - first, minlength=len(before_C))
+
+
+def _places(value_N: np.ndarray, step: float, first: int, last: int) -> np.ndarray:
+    return np.floor(value_N / step).clip(first, last).astype(np.int64)
 
 
 def _step(value_N: np.ndarray) -> float:

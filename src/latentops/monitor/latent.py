@@ -40,6 +40,7 @@ class Reference(Schema):
     whole posterior mean, which is near 0 for a row that the model knows nothing of.
     """
 
+    latent: int  # dimensions of the model
     dimensions: tuple[int, ...]
     group_rows: int
     middle: tuple[float, ...]  # of each feature
@@ -66,6 +67,7 @@ def reference(z_NZ: np.ndarray, generator: np.random.Generator) -> Reference:
     widest_F = np.abs(groups_GF - middle_F).max(axis=0)
     step_F = _rounded(np.where(widest_F > 0, widest_F, 1.0) / _STEPS)
     return Reference(
+        latent=z_NZ.shape[1],
         dimensions=dimensions,
         group_rows=group_rows,
         middle=tuple(middle_F.tolist()),
@@ -102,18 +104,18 @@ def tell_apart(known: Reference, z_NZ: np.ndarray, generator: np.random.Generato
     side_G = np.repeat([-1 / len(before_GF), 1 / len(now_GF)], [len(before_GF), len(now_GF)])
     whitening_FF = _whitening(both_GF)
     whitened_GF = (both_GF - both_GF.mean(axis=0)) @ whitening_FF
-    tested = _tested(whitened_GF @ whitened_GF.T, side_G, generator)
+    tested = _tested(whitened_GF, side_G, generator)
     distance = math.sqrt(max(tested.statistic, 0.0) / known.group_rows)
     direction_F = whitening_FF @ (side_G @ whitened_GF) / known.step
     return Told(tested, float(stats.norm.cdf(distance / math.sqrt(2))), direction_F)
 
 
-def _tested(product_GG: np.ndarray, side_G: np.ndarray, generator: np.random.Generator) -> Tested:
+def _tested(whitened_GF: np.ndarray, side_G: np.ndarray, generator: np.random.Generator) -> Tested:
     """The difference of the mean scores of both sides, each group scored without itself."""
-    own_G = np.diag(product_GG)
+    own_G = np.square(whitened_GF).sum(axis=1)
 
     def statistic(side_DG: np.ndarray) -> np.ndarray:
-        all_D = ((side_DG @ product_GG) * side_DG).sum(-1)
+        all_D = np.square(side_DG @ whitened_GF).sum(-1)
         return np.asarray(all_D - np.square(side_DG) @ own_G)
 
     def draw(draws: int) -> np.ndarray:
