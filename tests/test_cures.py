@@ -332,6 +332,15 @@ def test_images_have_no_length() -> None:
         )
 
 
+def test_no_nats_of_a_dimension_are_free_where_the_prior_has_none() -> None:
+    vae, examples = real("mlp")
+    vae.prior = Mixture(vae.latent, 2)
+    with pytest.raises(SettingsError, match="the rate to a mixture has none"):
+        loop.fit(
+            vae, examples, examples, objectives.Settings(free_nats=0.1), Settings(batch_size=8)
+        )
+
+
 # All of it goes on after a kill
 
 

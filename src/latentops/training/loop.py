@@ -18,6 +18,7 @@ from latentops import elbo, objectives
 from latentops.data.batches import Batch, Examples, Images, in_batches
 from latentops.errors import NumericalError, SettingsError
 from latentops.model import VAE
+from latentops.priors import Mixture
 from latentops.training.average import Average
 from latentops.training.checkpoint import Checkpoint, State
 from latentops.training.cost import Costs
@@ -86,6 +87,7 @@ def fit(
     progress and writes the checkpoint, and an error of the numbers is raised on all.
     """
     _check_sizes(train, valid, settings)
+    _check_free_nats(objective, vae)
     _check_codes(objective, settings)
     _check_lengths(objective, train)
     device = ranks.device(choose_device(settings.device))
@@ -464,6 +466,14 @@ def _check_codes(objective: objectives.Settings, settings: Settings) -> None:
             "objective weighs the parts of the rate unlike, which are estimated from the other "
             "examples of a batch, but train.batch_size is 1. Raise it, say to 128, or set "
             "mutual_information, total_correlation and dimension_wise to 1."
+        )
+
+
+def _check_free_nats(objective: objectives.Settings, vae: VAE) -> None:
+    if objective.free_nats > 0 and isinstance(vae.prior, Mixture):
+        raise SettingsError(
+            f"objective.free_nats {objective.free_nats:g} is free in each latent dimension, but the "
+            "rate to a mixture has none. Set it to 0, or model.prior to normal."
         )
 
 
