@@ -29,6 +29,7 @@ from latentops.errors import SettingsError
 from latentops.metrics import latent
 from latentops.model import VAE
 from latentops.networks import seq
+from latentops.priors import Mixture
 from latentops.training import cost, loop
 from latentops.training.average import Average
 from latentops.training.checkpoint import Checkpoint

@@ -472,8 +472,8 @@ def _check_codes(objective: objectives.Settings, settings: Settings) -> None:
 def _check_free_nats(objective: objectives.Settings, vae: VAE) -> None:
     if objective.free_nats > 0 and isinstance(vae.prior, Mixture):
         raise SettingsError(
-            f"objective.free_nats {objective.free_nats:g} is free in each latent dimension, but the "
-            "rate to a mixture has none. Set it to 0, or model.prior to normal."
+            f"objective.free_nats {objective.free_nats:g} is free in each latent dimension, but "
+            "the rate to a mixture has none. Set it to 0, or model.prior to normal."
         )
 
 
