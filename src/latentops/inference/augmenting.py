@@ -20,7 +20,7 @@ from latentops.data.corruption import Kind
 from latentops.elbo import Posterior
 from latentops.errors import DataError
 from latentops.inference.forms import Sentences
-from latentops.likelihoods import Likelihood
+from latentops.likelihoods import DirichletMultinomial, Likelihood
 from latentops.model import VAE
 
 EASY: dict[str, Kind] = {"swap": "swap", "delete": "drop", "typo": "misspell"}
@@ -59,12 +59,21 @@ def codes(posterior: Posterior, draws_M: Draws) -> Tensor:
 
 def words(likelihood: Likelihood, lengths_M: np.ndarray, draws_M: Draws) -> list[np.ndarray]:
     """So many words of each document, drawn one after the other: places among the target words."""
-    upto_MW = likelihood.mean.double().cumsum(-1).numpy()
+    upto_MW = _weights(likelihood, draws_M).cumsum(-1)
     last = upto_MW.shape[-1] - 1
     return [
         np.searchsorted(upto_W, draw.random(length) * upto_W[-1], side="right").clip(max=last)
         for upto_W, length, draw in zip(upto_MW, lengths_M, draws_M, strict=True)
     ]
+
+
+def _weights(likelihood: Likelihood, draws_M: Draws) -> np.ndarray:
+    """Of each word in each document, [M, W], to any sum: its share, or a drawn one."""
+    if not isinstance(likelihood, DirichletMultinomial):
+        return likelihood.mean.double().numpy()
+    concentrations_MW = likelihood.logits.double().exp().numpy()
+    drawn = [draw.standard_gamma(row) for row, draw in zip(concentrations_MW, draws_M, strict=True)]
+    return np.stack(drawn).clip(min=np.finfo(np.float64).tiny)
 
 
 def documents(

@@ -14,7 +14,8 @@ LEAST_LIKELY = 0.5  # of a word's share where nothing is known of the text: belo
 @torch.no_grad()
 def expected_anyway(vae: VAE) -> Tensor:
     """The share of each word where nothing is known of the text: at the prior's mean; [W]."""
-    return vae.decode(torch.zeros(1, vae.latent)).mean[0]
+    mean_Z, _ = vae.prior.moments()
+    return vae.decode(mean_Z.unsqueeze(0)).mean[0]
 
 
 def cleaned(share_BW: Tensor, counts_BW: Tensor, anyway_W: Tensor) -> Tensor:

@@ -105,7 +105,8 @@ class Predictor:
         beams: int = DEFAULT.beams,
     ) -> Result:
         """`n` is read by augment, generate, interpolate and nearest, `label` and `around` by
-        generate, which reads no `raw`; the last four, see `Writing`, by what writes sentences."""
+        generate, which reads no `raw`; the last four, see `Writing`, by generate, of which beams
+        also by reconstruct, denoise and interpolate."""
         writing = Writing(temperature, top_k, top_p, beams)
         tasks: dict[str, Callable[[], Result]] = {
             "classify": lambda: self.classify(raw, seed),
@@ -190,6 +191,7 @@ class Predictor:
         """
         if not isinstance(self.form, forms.Words):
             return self.reconstruct(raw, seed, writing)
+        self._require_writer(writing)
         anyway_W = denoising.expected_anyway(self.vae)
         found = [self._cleaned(batch, anyway_W) for batch in self._batches(raw, seed)]
         return pd.DataFrame({"words": [words for part in found for words in part]})
@@ -220,6 +222,7 @@ class Predictor:
         if n < 1:
             raise DataError(f"n should be at least 1 example to generate. Got {n}.")
         self._require_writer(writing)
+        writings.require_one_beam(writing)
         generator = _seeded(seed)
         z_NZ = self._codes(n, generator, label, around)
         return self._decoded(
@@ -318,6 +321,7 @@ class Predictor:
 
     def _shown(self, z_NZ: Tensor, writing: Writing) -> Result:
         self._require_writer(writing)
+        writings.require_undrawn(writing)
         return self._decoded(z_NZ, lambda likelihood: self.form.shown(likelihood, writing))
 
     def _decoded(self, z_NZ: Tensor, show: Callable[[Likelihood], Result]) -> Result:

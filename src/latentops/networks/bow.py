@@ -55,7 +55,9 @@ class Settings(layers.Common):
     )
     prior_parts: int = pydantic.Field(50, ge=1, description="Gaussians of the prior mixture")
     concentration: float = pydantic.Field(
-        1.0, gt=0, description="of the prior dirichlet: the lower, the fewer topics in a document"
+        1.0,
+        ge=0.02,
+        description="of the prior dirichlet: the lower, the fewer topics in a document",
     )
     decoder: Literal["words", "topics"] = pydantic.Field(
         "words", description="topics: the code's softmax weighs one expert for each dimension"
@@ -83,9 +85,29 @@ class Settings(layers.Common):
         return self
 
     @pydantic.model_validator(mode="after")
-    def _thinned_words_are_counted(self) -> Self:
-        if self.thinning > 0 and self.target == "presence":
-            raise ValueError("thinning is of counts: set target to counts, or thinning to 0")
+    def _what_counts_is_counted(self) -> Self:
+        of_counts = {
+            "thinning": self.thinning > 0,
+            "tied": self.tied,
+            "likelihood dirichlet": self.likelihood == "dirichlet",
+        }
+        asked = [name for name, is_asked in of_counts.items() if is_asked]
+        if asked and self.target == "presence":
+            raise ValueError(f"{asked[0]} is of counts: set target to counts, or leave it out")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _topics_have_shares(self) -> Self:
+        if self.prior == "dirichlet" and self.latent == 1:
+            raise ValueError(
+                "prior dirichlet shares a document among topics: set latent to 2 or more, or prior "
+                "to normal"
+            )
+        if self.prior == "dirichlet" and self.posterior == "evidence":
+            raise ValueError(
+                "posterior evidence begins at a precision of 1, which is not that of the prior "
+                "dirichlet: set posterior to gaussian, or prior to mixture"
+            )
         return self
 
     @pydantic.model_validator(mode="after")
@@ -163,14 +185,23 @@ class Encoder(layers.Encoder):
             self.trust = nn.Parameter(torch.zeros(settings.latent))
         self._words: tuple[nn.Linear, ...] = ()
 
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Posterior:
+        reads_counts = self.scale is not None
+        if reads_counts and self.training and self.word_dropout > 0:
+            x = _without_some(x, self.word_dropout, generator)  # for every layer that reads them
+        return super().forward(x, generator)
+
     def tie(self, words: nn.Linear) -> None:
         """Have the last layer of the decoder advise a step: `Settings.tied`."""
         self._words = (words,)  # in a tuple: no weights of this network
 
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        weights = x.values() if self.scale is None else log1p_weights(x, self.scale)
-        if self.training and self.word_dropout > 0:
-            weights = _dropped(weights, self.word_dropout, generator)
+        if self.scale is not None:
+            weights = log1p_weights(x, self.scale)
+        elif self.training and self.word_dropout > 0:
+            weights = _dropped(x.values(), self.word_dropout, generator)
+        else:
+            weights = x.values()
         entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
         if self.lengths is None:
             return entered
@@ -290,5 +321,16 @@ def _counted(logits: Tensor, dirichlet: bool) -> Multinomial:
 
 def _dropped(weights: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
     """Each weight is set to 0 with probability `share`; the rest grow so that sums are kept."""
-    drawn = torch.rand(weights.shape, generator=generator, device=weights.device)
-    return weights * (drawn >= share) / (1 - share)
+    return weights * _kept(weights, share, generator) / (1 - share)
+
+
+def _without_some(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    """CSR counts [B, V] of which each stored one is 0 with probability `share`."""
+    left = x.values() * _kept(x.values(), share, generator)
+    return torch.sparse_csr_tensor(
+        x.crow_indices(), x.col_indices(), left, x.shape, check_invariants=False
+    )
+
+
+def _kept(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    return torch.rand(values.shape, generator=generator, device=values.device) >= share
