@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pydantic
 import pytest
@@ -14,7 +15,9 @@ from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.data.batches import LEAST_KEPT, Bags, Batch
 from latentops.elbo import Posterior
 from latentops.errors import SettingsError
+from latentops.inference import augmenting
 from latentops.likelihoods import DirichletMultinomial, Multinomial
+from latentops.metrics import kl_decomposition
 from latentops.networks import bow, layers
 from latentops.priors import Mixture, Prior, SoftmaxDirichlet, StandardNormal
 
@@ -241,7 +244,22 @@ class TestEveryPrior:
         )
 
     def test_the_first_draws_do_not_depend_on_how_many_there_are(self, prior: Prior) -> None:
-        assert torch.equal(prior.sample(64, seeded())[:32], prior.sample(32, seeded()))
+        for few in (1, 2, 5, 7, 32):
+            assert torch.equal(prior.sample(64, seeded())[:few], prior.sample(few, seeded()))
+
+    def test_has_the_moments_of_its_density(self, prior: Prior) -> None:
+        mean_Z, deviation_Z = prior.moments()
+        torch.testing.assert_close(mean_Z, density(prior).mean)
+        torch.testing.assert_close(deviation_Z, density(prior).stddev)
+
+    def test_is_what_the_codes_of_a_split_are_set_against(self, prior: Prior) -> None:
+        """Of the same samples, the parts of the KL add up to its estimate."""
+        q = Posterior(torch.randn(400, 3, generator=seeded()), torch.full((400, 3), -2.0))
+        z = q.sample(seeded(1))
+        found = kl_decomposition.decompose(q, seeded(1), log_prior=prior.log_prob)
+        total = found.mutual_information_nats + found.aggregate_kl_nats
+        expected = (q.log_prob(z) - density(prior).log_prob(z)).mean()
+        assert total == pytest.approx(expected.item(), abs=1e-4)
 
 
 @pytest.mark.parametrize("prior", [StandardNormal(3), SoftmaxDirichlet(3, 0.4)], ids=["1", "2"])
@@ -276,6 +294,32 @@ def test_the_dirichlet_multinomial_is_that_of_scipy() -> None:
     expected = scipy.stats.dirichlet_multinomial(logits[0].exp().numpy(), 5).logpmf(x)
     found = DirichletMultinomial(logits).log_prob(torch.tensor(x)[None].double())
     assert found.item() == pytest.approx(expected - orderings)
+
+
+@pytest.mark.parametrize("log_total", [5.0, 12.5, 15.0, 19.9, 20.1, 30.0])
+def test_long_documents_bear_any_concentration(log_total: float) -> None:
+    """Of one word that can come and so comes always, and of two, by 50 digits."""
+    logits = torch.tensor([[0.0, -1.0]], dtype=torch.float64).log_softmax(-1) + log_total
+    with mpmath.workdps(50):
+        a = [mpmath.exp(mpmath.mpf(each.item())) for each in logits[0]]
+        expected = sum(
+            mpmath.log(mpmath.rf(each, n)) for each, n in zip(a, (70_000, 30_000), strict=True)
+        ) - mpmath.log(mpmath.rf(sum(a), 100_000))
+    x = torch.tensor([[70_000, 30_000]], dtype=torch.float64)
+    assert DirichletMultinomial(logits).log_prob(x).item() == pytest.approx(
+        float(expected), abs=1e-4
+    )
+
+
+def test_words_come_in_bursts_where_the_likelihood_says_so() -> None:
+    """The two shares of one document are Dirichlet: of variance a b / (a + b)^2 / (a + b + 1)."""
+    logits = torch.log(torch.tensor([[0.5, 1.5]])).expand(20_000, 2)
+    share = DirichletMultinomial(logits).shares(seeded())[:, 0].double()
+    assert share.mean().item() == pytest.approx(0.25, abs=0.01)
+    assert share.var().item() == pytest.approx(0.5 * 1.5 / 4 / 3, rel=0.05)
+    draws = [np.random.default_rng(row) for row in range(4_000)]
+    drawn = augmenting.words(DirichletMultinomial(logits[:4_000]), np.full(4_000, 50), draws)
+    assert np.var([1 - each.mean() for each in drawn]) > 0.05  # 0.004 without bursts
 
 
 def test_large_concentrations_give_the_multinomial() -> None:
@@ -321,6 +365,11 @@ def test_the_experts_are_mixed_by_their_logits() -> None:
         ({"decoder": "topics", "decoder_hidden": [4]}, r"set decoder_hidden to \[\]"),
         ({"decoder": "topics", "tied": True}, "set decoder to words"),
         ({"mean_scale": 0.8, "tied": True}, "keep one of them"),
+        ({"tied": True, "target": "presence"}, "tied is of counts: set target to counts"),
+        ({"likelihood": "dirichlet", "target": "presence"}, "likelihood dirichlet is of counts"),
+        ({"prior": "dirichlet", "latent": 1}, "set latent to 2 or more"),
+        ({"prior": "dirichlet", "posterior": "evidence"}, "set posterior to gaussian"),
+        ({"prior": "dirichlet", "concentration": 0.01}, "greater than or equal to 0.02"),
     ],
 )
 def test_contradictions_are_refused(chosen: dict[str, object], said: str) -> None:

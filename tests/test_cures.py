@@ -29,6 +29,7 @@ from latentops.errors import SettingsError
 from latentops.metrics import latent
 from latentops.model import VAE
 from latentops.networks import seq
+from latentops.priors import Mixture
 from latentops.training import cost, loop
 from latentops.training.average import Average
 from latentops.training.checkpoint import Checkpoint
@@ -330,6 +331,38 @@ def test_images_have_no_length() -> None:
         loop.fit(
             vae, examples, examples, objectives.Settings(length_power=0.5), Settings(batch_size=8)
         )
+
+
+def test_no_nats_of_a_dimension_are_free_where_the_prior_has_none() -> None:
+    vae, examples = real("mlp")
+    vae.prior = Mixture(vae.latent, 2)
+    with pytest.raises(SettingsError, match="the rate to a mixture has none"):
+        loop.fit(
+            vae, examples, examples, objectives.Settings(free_nats=0.1), Settings(batch_size=8)
+        )
+
+
+def test_batch_norm_of_single_examples_is_refused() -> None:
+    vae, examples = real("mlp-norm")
+    with pytest.raises(SettingsError, match=r"learns no spread\. Raise it"):
+        loop.fit(vae, examples, examples, objectives.Settings(), Settings(batch_size=1))
+
+
+def test_pretraining_leaves_the_prior_as_it_was_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    vae, examples = real("mlp")
+    vae.prior = Mixture(vae.latent, 2)
+    first = vae.prior.mean.detach().clone()
+    after: list[Tensor] = []
+    anew = loop._Loop._start_the_decoder_anew
+
+    def watched(self: loop._Loop) -> None:
+        anew(self)
+        after.append(vae.prior.mean.detach().clone())
+
+    monkeypatch.setattr(loop._Loop, "_start_the_decoder_anew", watched)
+    settings = Settings(epochs=4, pretrain_epochs=3, batch_size=8, weight_decay=0.5)
+    loop.fit(vae, examples, examples, objectives.Settings(), settings)
+    torch.testing.assert_close(after, [first], rtol=0, atol=0)
 
 
 # All of it goes on after a kill

@@ -329,6 +329,13 @@ class TestWordDropout:
         kept = encoder(rows, seeded()).mean.item() / 1e-4 * 0.7
         assert kept == pytest.approx(14_000, rel=0.02)
 
+    @pytest.mark.parametrize("reader", [{"posterior": "evidence"}, {"length_features": True}])
+    def test_what_is_dropped_no_part_of_the_encoder_reads(self, reader: dict[str, Any]) -> None:
+        vae = bow_vae(word_dropout=0.999999, **reader).train()
+        found = vae.encode(documents(), seeded())
+        assert torch.equal(found.mean, found.mean[:1].expand_as(found.mean))
+        assert torch.equal(found.log_variance, found.log_variance[:1].expand_as(found.mean))
+
 
 class OutputShapes(TorchDispatchMode):
     """Remembers the shape of every tensor that an operation makes."""

@@ -162,7 +162,6 @@ def test_generation_around_a_sentence_stays_near_it(predictor: Predictor, texts:
     made = told(predictor.generate(20, around=texts[0], seed=2))
     assert made.count(texts[0]) > 5
     assert made == told(predictor.generate(20, around=texts[0], seed=2))
-    assert made[:3] == told(predictor.generate(20, around=texts[0], seed=2))[:3]
 
 
 def test_without_temperature_the_most_probable_sentence_is_written(predictor: Predictor) -> None:
@@ -266,6 +265,25 @@ def test_values_without_a_meaning_are_named(asked: dict[str, Any], said: str) ->
         Writing(**asked)
 
 
+def test_a_way_of_writing_that_would_do_nothing_is_refused(predictor: Predictor) -> None:
+    for task in ("reconstruct", "interpolate", "denoise"):
+        with pytest.raises(DataError, match="temperature and top_k say how a sentence is drawn"):
+            predictor.predict(["play", "stop"], task, n=2, temperature=0.5, top_k=3)
+    with pytest.raises(DataError, match=r"drawn at temperature 1\. Set temperature to 0"):
+        predictor.predict([""], "generate", beams=4)
+
+
+def test_half_a_character_is_no_text(predictor: Predictor, bags: Predictor) -> None:
+    for model in (predictor, bags):
+        with pytest.raises(DataError, match="Row 1 holds half a character"):
+            model.predict(["play", "\ud800"], "encode")
+
+
+def test_no_codes_give_no_sentences(predictor: Predictor) -> None:
+    none = predictor.vae.decode(torch.zeros(0, predictor.vae.latent))
+    assert none.sample().shape == (0, 0)
+
+
 def test_what_cannot_be_generated_is_named(predictor: Predictor) -> None:
     with pytest.raises(DataError, match="not for both"):
         predictor.predict([""], "generate", label="light", around="play music")
@@ -276,7 +294,7 @@ def test_what_cannot_be_generated_is_named(predictor: Predictor) -> None:
 
 
 def test_a_model_without_sentences_says_that_it_writes_none(bags: Predictor) -> None:
-    for task in ("generate", "reconstruct", "interpolate"):
+    for task in ("generate", "reconstruct", "interpolate", "denoise"):
         with pytest.raises(DataError, match="temperature and beams say how a sentence"):
             bags.predict(["please", "tell"], task, n=2, temperature=0.5, beams=3)
     assert len(bags.generate(3, around="please tell me")) == 3

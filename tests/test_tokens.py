@@ -61,6 +61,11 @@ class TestWords:
     def test_unk_in_the_text_is_the_unknown_token(self):
         assert rows(["<unk>"], tokens.train(TEXTS, chosen())) == [[UNKNOWN]]
 
+    @pytest.mark.parametrize("kind", ["spaces", "words"])
+    def test_a_sentence_with_an_unknown_word_is_read_again_as_it_was(self, kind):
+        tokenizer = tokens.train(["play some music", "play the music"], chosen(kind))
+        assert rows(["play <unk> music"], tokenizer) == rows(["play jazz music"], tokenizer)
+
     def test_spaces_keep_case_and_marks(self):
         assert spelled("The cat", tokens.train(TEXTS, chosen())) == ["The", "cat"]
         assert spelled("cat, sat", tokens.train(TEXTS, chosen())) == ["<unk>", "sat"]

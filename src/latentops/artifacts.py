@@ -94,6 +94,9 @@ def repeat_path(offset: int) -> Path:
 PAD, UNKNOWN, START, END = range(4)
 """The tokens that every tokenizer has."""
 
+LONGEST = 200
+"""Tokens, END among them, at which the writing of a sentence is cut off."""
+
 
 class Schema(pydantic.BaseModel):
     """A JSON file with known fields."""

@@ -1,4 +1,4 @@
-# ruff: noqa: N802, N815 - names end in their shape suffixes
+# ruff: noqa: N815 - names end in their shape suffixes
 """The rows of a split that are scored: as the model reads them, as they are, and as it codes them.
 
 Shape suffixes: N rows, Z latent dimensions, H units of the encoder's hidden layers.
@@ -174,14 +174,8 @@ class Code:
 
     mean_NZ: np.ndarray
     log_variance_NZ: np.ndarray
+    rate_nats_N: np.ndarray  # to the model's prior, dimension by dimension: `Prior.by_dimension`
     hidden_NH: np.ndarray  # every hidden layer after its activation, side by side; H may be 0
-
-    @property
-    def rate_nats_N(self) -> np.ndarray:
-        posterior = Posterior(
-            torch.from_numpy(self.mean_NZ), torch.from_numpy(self.log_variance_NZ)
-        )
-        return posterior.kl().sum(-1).numpy()
 
 
 @torch.no_grad()
@@ -191,6 +185,9 @@ def read(vae: VAE, examples: Examples) -> Code:
     return Code(
         mean_NZ=torch.cat([part.posterior.mean for part in parts]).numpy(),
         log_variance_NZ=torch.cat([part.posterior.log_variance for part in parts]).numpy(),
+        rate_nats_N=torch.cat(
+            [vae.prior.by_dimension(part.posterior).sum(-1) for part in parts]
+        ).numpy(),
         hidden_NH=torch.cat([part.hidden_BH for part in parts]).numpy(),
     )
 

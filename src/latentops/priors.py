@@ -27,6 +27,9 @@ class Prior(Protocol):
         What a dimension is used for, to be set beside the others; `rate` is what a code costs.
         """
 
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each dimension, [Z] both."""
+
     def log_prob(self, z: Tensor) -> Tensor:
         """[..., B] for z [..., B, Z], nats."""
 
@@ -46,6 +49,9 @@ class StandardNormal(nn.Module):
 
     def by_dimension(self, posterior: Posterior) -> Tensor:
         return posterior.kl()
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        return torch.zeros(self.latent), torch.ones(self.latent)
 
     def log_prob(self, z: Tensor) -> Tensor:
         return elbo.standard_normal_log_prob(z)
@@ -73,6 +79,9 @@ class SoftmaxDirichlet(nn.Module):
     def by_dimension(self, posterior: Posterior) -> Tensor:
         mean_Z = posterior.mean.new_zeros(self.latent)
         return _kl_to_normal(posterior, mean_Z, torch.full_like(mean_Z, self.variance))
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        return torch.zeros(self.latent), torch.full((self.latent,), math.sqrt(self.variance))
 
     def log_prob(self, z: Tensor) -> Tensor:
         scale = math.sqrt(self.variance)
@@ -105,10 +114,14 @@ class Mixture(nn.Module):
 
     def by_dimension(self, posterior: Posterior) -> Tensor:
         """To the normal that has the mean and the variance of the mixture there."""
+        mean_Z, deviation_Z = self.moments()
+        return _kl_to_normal(posterior, mean_Z, deviation_Z.square())
+
+    def moments(self) -> tuple[Tensor, Tensor]:
         share_P1 = self.logits.softmax(-1).unsqueeze(-1)
         mean_Z = (share_P1 * self.mean).sum(0)
         spread_PZ = self.log_variance.exp() + (self.mean - mean_Z).square()
-        return _kl_to_normal(posterior, mean_Z, (share_P1 * spread_PZ).sum(0))
+        return mean_Z, (share_P1 * spread_PZ).sum(0).sqrt()
 
     def log_prob(self, z: Tensor) -> Tensor:
         precision_PZ = (-self.log_variance).exp()
@@ -137,6 +150,7 @@ def _kl_to_normal(posterior: Posterior, mean_Z: Tensor, variance_Z: Tensor) -> T
 
 
 def _noise(n: int, width: int, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(
-        (n, width), generator=generator, device=generator.device if generator else None
-    )
+    """[n, width]; torch draws by sixteens, and what is left over in another way."""
+    rows = 16 * math.ceil(n / 16)
+    device = generator.device if generator else None
+    return torch.randn((rows, width), generator=generator, device=device)[:n]

@@ -23,6 +23,7 @@ from latentops.applications.judges import TextJudge, documents
 from latentops.applications.results import Crossing, Generation, Made, Written
 from latentops.applications.subject import Subject
 from latentops.data.batches import Bags
+from latentops.likelihoods import Multinomial
 from latentops.metrics import generation
 from latentops.networks import bow
 from latentops.portion import Portion
@@ -147,7 +148,16 @@ class _Study:
         ]
 
     def _decoded(self, place: int, z_NZ: Tensor, length_N: np.ndarray) -> scipy.sparse.csr_matrix:
-        return self._drawn(lambda some: self._shares(z_NZ[some], place), length_N)
+        generator = torch.Generator().manual_seed(self.subject.seed)
+        vae = self.coder.vaes[place]
+
+        @torch.no_grad()
+        def shares(some: slice) -> np.ndarray:
+            likelihood = vae.decode(z_NZ[some])
+            assert isinstance(likelihood, Multinomial), "a model of bags of words"
+            return likelihood.shares(generator).numpy()
+
+        return self._drawn(shares, length_N)
 
     def _drawn(self, shares: Shares, length_N: np.ndarray) -> scipy.sparse.csr_matrix:
         rng = np.random.default_rng(self.subject.seed)

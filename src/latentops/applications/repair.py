@@ -117,8 +117,9 @@ def _nats(vae: VAE, clean: Examples, given: Examples) -> np.ndarray:
 
 @torch.no_grad()
 def _nats_anyway(vae: VAE, clean: Examples) -> np.ndarray:
+    mean_Z, _ = vae.prior.moments()
     nats = [
-        -vae.decode(torch.zeros(target.shape[0], vae.latent)).log_prob(target)
+        -vae.decode(mean_Z.expand(target.shape[0], -1)).log_prob(target)
         for target in _targets(clean)
     ]
     return torch.cat(nats).double().numpy()

@@ -4,6 +4,7 @@ from typing import Literal
 
 import pydantic
 
+from latentops.artifacts import LONGEST
 from latentops.config import Section
 
 
@@ -73,7 +74,7 @@ class Settings(Section):
         2, ge=1, description="times that a word, or a pair, must stand in the training texts"
     )
     tokens_longest: int = pydantic.Field(
-        100, ge=1, description="tokens of a text; what is longer is cut"
+        100, ge=1, lt=LONGEST, description="tokens of a text; what is longer is cut"
     )
 
     binarize: Literal["none", "static", "dynamic"] = pydantic.Field(

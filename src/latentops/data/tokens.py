@@ -26,7 +26,7 @@ SPECIAL = (" pad", "<unk>", " start", " end")
 _TEXTS_AT_ONCE = 4096
 _WITHOUT_SPACES = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _LETTER = rf"(?:(?![{_WITHOUT_SPACES}])[\p{{L}}\p{{M}}\p{{N}}])"
-_WORD_OR_MARK = rf"{_LETTER}+(?:'{_LETTER}+)*|[{_WITHOUT_SPACES}]\p{{M}}*|."
+_WORD_OR_MARK = rf"{SPECIAL[UNKNOWN]}|{_LETTER}+(?:'{_LETTER}+)*|[{_WITHOUT_SPACES}]\p{{M}}*|."
 
 
 class Choice(Protocol):

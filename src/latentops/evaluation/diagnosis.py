@@ -115,14 +115,32 @@ def _weighs_otherwise(given: Mapping[str, Any]) -> bool:
 
 
 def _takes_no_free_nats(given: Mapping[str, Any]) -> bool:
-    has_capacity = given.get("objective.capacity_nats") is not None
-    return _holds_a_rate(given) or has_capacity or _weighs_otherwise(given)
+    has_dimensions = given.get("model.prior") != "mixture"
+    return (
+        _holds_a_rate(given)
+        or _aims_at_a_capacity(given)
+        or _weighs_otherwise(given)
+        or not has_dimensions
+    )
+
+
+def _aims_at_a_capacity(given: Mapping[str, Any]) -> bool:
+    return given.get("objective.capacity_nats") is not None
+
+
+def _needs_its_beta(given: Mapping[str, Any]) -> bool:
+    """There it is no weight of the rate alone."""
+    return _holds_a_rate(given) or _aims_at_a_capacity(given)
+
+
+def _moves_its_means(given: Mapping[str, Any]) -> bool:
+    return given.get("model.kind") == "bow" and bool(given.get("model.tied"))
 
 
 _CURES = (
     _Cure(
         "objective.beta",
-        lambda given: given["objective.beta"] <= 1 or _holds_a_rate(given),
+        lambda given: given["objective.beta"] <= 1 or _needs_its_beta(given),
         "objective.beta: 1, for a larger one buys less and less rate",
     ),
     _Cure(
@@ -140,7 +158,7 @@ _CURES = (
     ),
     _Cure(
         "model.mean_scale",
-        lambda given: given["model.mean_scale"] is not None,
+        lambda given: given["model.mean_scale"] is not None or _moves_its_means(given),
         "model.mean_scale: 0.6, which holds the spread of the codes by BatchNorm at no cost "
         "(Zhu et al. 2020)",
     ),
@@ -170,7 +188,7 @@ _CURES = (
     ),
     _Cure(
         "objective.beta",
-        lambda given: given["objective.beta"] <= 0.2 or _holds_a_rate(given),
+        lambda given: given["objective.beta"] <= 0.2 or _needs_its_beta(given),
         "objective.beta: 0.2; the rate returns at some weight, if the examples differ at all",
     ),
 )

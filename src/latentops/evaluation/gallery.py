@@ -43,8 +43,9 @@ def images(vae: VAE, shown: Examples, rate_Z: np.ndarray, generator: torch.Gener
 @torch.no_grad()
 def traversal(vae: VAE, dimensions: Sequence[int]) -> np.ndarray:
     """Mean images [dimensions, steps, C, H, W] along each axis through the prior's mean."""
-    axes = torch.eye(vae.latent)[list(dimensions)]
-    lines_DSZ = torch.tensor(_TRAVERSAL)[:, None] * axes[:, None, :]
+    mean_Z, deviation_Z = vae.prior.moments()
+    axes = torch.diag(deviation_Z)[list(dimensions)]
+    lines_DSZ = mean_Z + torch.tensor(_TRAVERSAL)[:, None] * axes[:, None, :]
     return vae.decode(lines_DSZ).mean.numpy()
 
 

@@ -84,8 +84,11 @@ def _top_words(vae: VAE, active_Z: np.ndarray, most: int) -> tuple[np.ndarray, n
 
 
 def _gains(vae: VAE, step_DZ: torch.Tensor) -> torch.Tensor:
-    """What the logit of each word gains from minus a step to that step, [D, W]."""
-    up, down = vae.decode(step_DZ), vae.decode(-step_DZ)
+    """What the logit of each word gains, [D, W], from minus so many of the prior's standard
+    deviations to as many, around its mean."""
+    mean_Z, deviation_Z = vae.prior.moments()
+    away_DZ = step_DZ * deviation_Z
+    up, down = vae.decode(mean_Z + away_DZ), vae.decode(mean_Z - away_DZ)
     if not isinstance(up, Multinomial) or not isinstance(down, Multinomial):
         raise TypeError("only a distribution over words has terms")
     return up.logits - down.logits

@@ -21,7 +21,7 @@ from latentops.elbo import Posterior
 from latentops.inference import tasks
 from latentops.inference.forms import Sentences
 from latentops.inference.tasks import Draws, draw_of
-from latentops.likelihoods import Likelihood
+from latentops.likelihoods import DirichletMultinomial, Likelihood
 from latentops.model import VAE
 
 EASY: dict[str, Kind] = {"swap": "swap", "delete": "drop", "typo": "misspell"}
@@ -48,7 +48,14 @@ def codes(posterior: Posterior, draws_M: Draws) -> Tensor:
 
 def words(likelihood: Likelihood, lengths_M: np.ndarray, draws_M: Draws) -> list[np.ndarray]:
     """So many of each document: see `tasks.drawn_words`."""
-    return tasks.drawn_words(likelihood.mean.numpy(), lengths_M, draws_M)
+    return tasks.drawn_words(_weights(likelihood, draws_M), lengths_M, draws_M)
+
+
+def _weights(likelihood: Likelihood, draws_M: Draws) -> np.ndarray:
+    """Of each word in each document, [M, W], to any sum: its share, or a drawn one."""
+    if not isinstance(likelihood, DirichletMultinomial):
+        return likelihood.mean.numpy()
+    return tasks.drawn_weights(likelihood.logits.numpy(), draws_M)
 
 
 def documents(

@@ -12,4 +12,5 @@ from latentops.model import VAE
 @torch.no_grad()
 def expected_anyway(vae: VAE) -> Tensor:
     """The share of each word where nothing is known of the text: at the prior's mean; [W]."""
-    return vae.decode(torch.zeros(1, vae.latent)).mean[0]
+    mean_Z, _ = vae.prior.moments()
+    return vae.decode(mean_Z.unsqueeze(0)).mean[0]

@@ -17,7 +17,7 @@ from latentops.artifacts import Spec, Vocabulary
 from latentops.data import tokens
 from latentops.inference.tasks import DOCUMENT_WORDS, TOP_WORDS, target_words
 from latentops.inference.writing import DEFAULT, Writing
-from latentops.likelihoods import Autoregressive, Likelihood
+from latentops.likelihoods import Autoregressive, Likelihood, Multinomial
 from latentops.model import VAE
 from latentops.networks import decoding, seq
 
@@ -72,7 +72,8 @@ class Words:
     def dreamt(
         self, likelihood: Likelihood, writing: Writing, generator: torch.Generator
     ) -> pd.DataFrame:
-        documents = [self._document(row_W, generator) for row_W in likelihood.mean]
+        assert isinstance(likelihood, Multinomial), "a model of bags of words"
+        documents = [self._document(row_W, generator) for row_W in likelihood.shares(generator)]
         return self.shown(likelihood, writing).assign(document=documents)
 
     def _document(self, share_W: Tensor, generator: torch.Generator) -> str:

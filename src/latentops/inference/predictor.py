@@ -112,7 +112,8 @@ class Predictor:
         beams: int = DEFAULT.beams,
     ) -> Result:
         """`n` is read by augment, generate, interpolate and nearest, `label` and `around` by
-        generate, which reads no `raw`; the last four, see `Writing`, by what writes sentences."""
+        generate, which reads no `raw`; the last four, see `Writing`, by generate, of which beams
+        also by reconstruct, denoise and interpolate."""
         writing = Writing(temperature, top_k, top_p, beams)
         tasks: dict[str, Callable[[], Result]] = {
             "classify": lambda: self.classify(raw, seed),
@@ -190,11 +191,12 @@ class Predictor:
         """Damaged inputs as the model would have them.
 
         Images [N, C, H, W] in [0, 1] and sentences, from the posterior mean; of bags of words a
-        column `words`: those that `denoising.cleaned` leaves or adds, the most probable first, none
+        column `words`: those that `tasks.cleaned` leaves or adds, the most probable first, none
         where none is known.
         """
         if not isinstance(self.form, forms.Words):
             return self.reconstruct(raw, seed, writing)
+        self._require_writer(writing)
         anyway_W = denoising.expected_anyway(self.vae)
         found = [self._cleaned(batch, anyway_W) for batch in self._batches(raw, seed)]
         return pd.DataFrame({"words": [words for part in found for words in part]})
@@ -224,6 +226,7 @@ class Predictor:
         """
         promised.require_generated(n)
         self._require_writer(writing)
+        writings.require_one_beam(writing)
         generator = _seeded(seed)
         z_NZ = self._codes(n, generator, label, around)
         return self._decoded(
@@ -317,6 +320,7 @@ class Predictor:
 
     def _shown(self, z_NZ: Tensor, writing: Writing) -> Result:
         self._require_writer(writing)
+        writings.require_undrawn(writing)
         return self._decoded(z_NZ, lambda likelihood: self.form.shown(likelihood, writing))
 
     def _decoded(self, z_NZ: Tensor, show: Callable[[Likelihood], Result]) -> Result:

@@ -27,7 +27,18 @@ def texts(raw: Raw) -> list[str]:
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"Every example should be a text. Row {row} is {text!r}.")
+        if not _is_unicode(text):
+            raise DataError(f"Row {row} holds half a character: {text!r}. Repair its encoding.")
     return texts
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON may bring one half of a surrogate pair, which stands for no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_table(raw: Raw) -> "TypeGuard[pd.DataFrame]":

@@ -54,9 +54,19 @@ def draw_of(seed: int, row: int, made: int) -> np.random.Generator:
     return np.random.default_rng([seed % 2**64, row, made])
 
 
-def drawn_words(share_MW: np.ndarray, lengths_M: np.ndarray, draws_M: Draws) -> list[np.ndarray]:
+def drawn_weights(logits_MW: np.ndarray, draws_M: Draws) -> np.ndarray:
+    """Of each word in each document of a Dirichlet-multinomial, float64 [M, W], to any sum.
+
+    The concentrations are the exponentials of the logits.
+    """
+    concentrations_MW = np.exp(logits_MW.astype(np.float64))
+    drawn = [draw.standard_gamma(row) for row, draw in zip(concentrations_MW, draws_M, strict=True)]
+    return np.stack(drawn).clip(min=np.finfo(np.float64).tiny)
+
+
+def drawn_words(weight_MW: np.ndarray, lengths_M: np.ndarray, draws_M: Draws) -> list[np.ndarray]:
     """So many words of each document, drawn one after the other: places among the target words."""
-    upto_MW = share_MW.astype(np.float64).cumsum(-1)
+    upto_MW = weight_MW.astype(np.float64).cumsum(-1)
     last = upto_MW.shape[-1] - 1
     return [
         np.searchsorted(upto_W, draw.random(length) * upto_W[-1], side="right").clip(max=last)

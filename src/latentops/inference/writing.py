@@ -36,6 +36,26 @@ class Writing:
 DEFAULT = Writing()
 
 
+def require_undrawn(writing: Writing) -> None:
+    """Raises DataError where the most probable sentence is asked for by settings of a draw."""
+    draw = ("temperature", "top_k", "top_p")
+    asked = [name for name in draw if getattr(writing, name) != getattr(DEFAULT, name)]
+    if asked:
+        raise DataError(
+            f"{' and '.join(asked)} say how a sentence is drawn, and this task writes the most "
+            "probable one. Leave them out, or ask for task generate."
+        )
+
+
+def require_one_beam(writing: Writing) -> None:
+    """Raises DataError where a search is asked for although sentences are drawn."""
+    if writing.beams > 1 and writing.temperature > 0:
+        raise DataError(
+            f"beams {writing.beams} looks for the most probable sentence, but sentences are drawn "
+            f"at temperature {writing.temperature:g}. Set temperature to 0, or beams to 1."
+        )
+
+
 def require_default(writing: Writing) -> None:
     """Raises DataError where a model that writes no sentences is asked how to write them."""
     asked = [name for name, value in vars(writing).items() if value != getattr(DEFAULT, name)]

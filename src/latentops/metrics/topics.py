@@ -31,7 +31,7 @@ def _npmi(present_NM: scipy.sparse.csc_matrix) -> float:
         values = np.log(both / (alone[first] * alone[second])) / -np.log(both)
     values[both == 0] = -1.0
     values[both == 1] = 0.0
-    return float(values.mean())
+    return float(values.mean()) if len(values) else 0.0  # of one word there is no pair
 
 
 def diversity(topics: Topics) -> float:

@@ -83,14 +83,23 @@ class Encoder(layers.Encoder):
             self.trust = nn.Parameter(torch.zeros(settings.latent))
         self._words: tuple[nn.Linear, ...] = ()
 
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Posterior:
+        reads_counts = self.scale is not None
+        if reads_counts and self.training and self.word_dropout > 0:
+            x = _without_some(x, self.word_dropout, generator)  # for every layer that reads them
+        return super().forward(x, generator)
+
     def tie(self, words: nn.Linear) -> None:
         """Have the last layer of the decoder advise a step: `Settings.tied`."""
         self._words = (words,)  # in a tuple: no weights of this network
 
     def enter(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        weights = x.values() if self.scale is None else log1p_weights(x, self.scale)
-        if self.training and self.word_dropout > 0:
-            weights = _dropped(weights, self.word_dropout, generator)
+        if self.scale is not None:
+            weights = log1p_weights(x, self.scale)
+        elif self.training and self.word_dropout > 0:
+            weights = _dropped(x.values(), self.word_dropout, generator)
+        else:
+            weights = x.values()
         entered: Tensor = self.bag(x.col_indices(), x.crow_indices(), weights)
         if self.lengths is None:
             return entered
@@ -210,5 +219,16 @@ def _counted(logits: Tensor, dirichlet: bool) -> Multinomial:
 
 def _dropped(weights: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
     """Each weight is set to 0 with probability `share`; the rest grow so that sums are kept."""
-    drawn = torch.rand(weights.shape, generator=generator, device=weights.device)
-    return weights * (drawn >= share) / (1 - share)
+    return weights * _kept(weights, share, generator) / (1 - share)
+
+
+def _without_some(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    """CSR counts [B, V] of which each stored one is 0 with probability `share`."""
+    left = x.values() * _kept(x.values(), share, generator)
+    return torch.sparse_csr_tensor(
+        x.crow_indices(), x.col_indices(), left, x.shape, check_invariants=False
+    )
+
+
+def _kept(values: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+    return torch.rand(values.shape, generator=generator, device=values.device) >= share

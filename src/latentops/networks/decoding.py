@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from latentops.artifacts import END, PAD, START
-from latentops.likelihoods import LONGEST, Autoregressive, Choose, State
+from latentops.artifacts import END, LONGEST, PAD, START
+from latentops.likelihoods import Autoregressive, Choose, State
 
 
 def greedy(logits: Tensor) -> Tensor:

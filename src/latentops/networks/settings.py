@@ -66,7 +66,9 @@ class Bow(Common):
     )
     prior_parts: int = pydantic.Field(50, ge=1, description="Gaussians of the prior mixture")
     concentration: float = pydantic.Field(
-        1.0, gt=0, description="of the prior dirichlet: the lower, the fewer topics in a document"
+        1.0,
+        ge=0.02,
+        description="of the prior dirichlet: the lower, the fewer topics in a document",
     )
     decoder: Literal["words", "topics"] = pydantic.Field(
         "words", description="topics: the code's softmax weighs one expert for each dimension"
@@ -94,9 +96,29 @@ class Bow(Common):
         return self
 
     @pydantic.model_validator(mode="after")
-    def _thinned_words_are_counted(self) -> Self:
-        if self.thinning > 0 and self.target == "presence":
-            raise ValueError("thinning is of counts: set target to counts, or thinning to 0")
+    def _what_counts_is_counted(self) -> Self:
+        of_counts = {
+            "thinning": self.thinning > 0,
+            "tied": self.tied,
+            "likelihood dirichlet": self.likelihood == "dirichlet",
+        }
+        asked = [name for name, is_asked in of_counts.items() if is_asked]
+        if asked and self.target == "presence":
+            raise ValueError(f"{asked[0]} is of counts: set target to counts, or leave it out")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _topics_have_shares(self) -> Self:
+        if self.prior == "dirichlet" and self.latent == 1:
+            raise ValueError(
+                "prior dirichlet shares a document among topics: set latent to 2 or more, or prior "
+                "to normal"
+            )
+        if self.prior == "dirichlet" and self.posterior == "evidence":
+            raise ValueError(
+                "posterior evidence begins at a precision of 1, which is not that of the prior "
+                "dirichlet: set posterior to gaussian, or prior to mixture"
+            )
         return self
 
     @pydantic.model_validator(mode="after")

@@ -53,7 +53,7 @@ class Documents:
             terms_NV=self._terms(bags) if "terms" in needs else None,
             mean_NZ=read.mean_BZ if read else None,
             hidden_NH=read.hidden_BH if read else None,
-            rate_nats_N=read.rate_nats_B if read and "rate" in needs else None,
+            rate_nats_N=self.prior.by_dimension(read).sum(1) if read and "rate" in needs else None,
             known_N=np.array([bag.known for bag in bags]) if told else None,
             unknown_N=np.array([bag.unknown for bag in bags]) if told else None,
         )

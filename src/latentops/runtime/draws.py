@@ -25,6 +25,11 @@ class Draws:
         drawn = self._blocks(count) if count >= _BLOCK else self._one_by_one(count)
         return drawn.reshape(shape)
 
+    def gammas(self, concentrations: np.ndarray) -> np.ndarray:
+        """Above 0, float64 of that shape: not torch's own, which are made in another way."""
+        drawn = self._state.standard_gamma(concentrations)
+        return np.asarray(drawn.clip(min=np.finfo(np.float64).tiny))
+
     def whole(self, below: int, shape: tuple[int, ...]) -> np.ndarray:
         """`torch.randint(below, shape, dtype=torch.uint8)`."""
         return (self._bits(int(np.prod(shape))) % below).astype(np.uint8).reshape(shape)

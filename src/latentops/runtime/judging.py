@@ -12,14 +12,15 @@ import numpy as np
 from latentops.classifier import Classifier
 from latentops.data.weighting import Weighting
 from latentops.runtime.layers import Reading
+from latentops.runtime.priors import Prior
 from latentops.runtime.words import Bag
 
 
 class Judge:
-    """Of a classifier of texts; `weighting` is that of its terms."""
+    """Of a classifier of texts; `weighting` is that of its terms, `prior` that of the model."""
 
-    def __init__(self, head: Classifier, weighting: Weighting) -> None:
-        self._head, self._weighting = head, weighting
+    def __init__(self, head: Classifier, weighting: Weighting, prior: Prior) -> None:
+        self._head, self._weighting, self._prior = head, weighting, prior
         self._classes, self._temperature = head.classes, head.head.temperature
         self._terms_VC = None if head.terms is None else head.terms.weights_VC
         self._signals = [
@@ -55,7 +56,7 @@ class Judge:
     def _strangeness(self, most: float, bag: Bag, read: Reading | None) -> float:
         signals = {
             "margin": -most,
-            "rate": 0.0 if read is None else -float(read.rate_nats_B[0]),
+            "rate": 0.0 if read is None else -float(self._prior.by_dimension(read).sum()),
             "known": -math.log1p(bag.known),
             "unknown": math.log1p(bag.unknown),
         }

@@ -27,11 +27,6 @@ class Reading(NamedTuple):
     def sd_BZ(self) -> np.ndarray:
         return np.exp(0.5 * self.log_variance_BZ)
 
-    @property
-    def rate_nats_B(self) -> np.ndarray:
-        """KL(q || standard normal), whatever the model's own prior is."""
-        return kl_BZ(self.mean_BZ, self.log_variance_BZ).sum(axis=1)
-
 
 def kl_BZ(mean_BZ: np.ndarray, log_variance_BZ: np.ndarray) -> np.ndarray:
     """To the standard normal, of each dimension, nats."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from latentops.runtime.draws import Draws
 from latentops.runtime.layers import log_sigmoid, log_sum_exp, sigmoid, softmax, softplus
 
 Document = tuple[np.ndarray, np.ndarray]
@@ -82,6 +83,13 @@ class Words:
     def mean(self) -> np.ndarray:
         return softmax(self.logits)
 
+    def shares(self, draws: Draws) -> np.ndarray:
+        """Of each word in the document that is drawn next, float32 [..., W]."""
+        if not self.dirichlet:
+            return self.mean
+        weights = draws.gammas(np.exp(self.logits.astype(np.float64)))
+        return np.asarray(weights / weights.sum(-1, keepdims=True), dtype=np.float32)
+
     def log_prob(self, documents: Sequence[Document]) -> np.ndarray:
         """[K, B], of logits [K, B, W]."""
         total_KB = log_sum_exp(self.logits, -1)
@@ -103,7 +111,7 @@ def _dirichlet(own_Kn: np.ndarray, counts_n: np.ndarray, total_K: np.ndarray) ->
     return np.asarray(of_words_K - rising_K)
 
 
-_LARGE_LOG = 12.0  # where the logarithms of the gamma function lose their digits
+_LARGE_LOG = 20.0  # from here on both forms are right to 1e-5 nats for 100,000 words
 
 
 def _log_rising(log_a: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -56,5 +56,5 @@ class Pictures:
             pixels_ND=levels_BP / self._top if "pixels" in needs else None,
             mean_NZ=read.mean_BZ if read else None,
             hidden_NH=read.hidden_BH if read else None,
-            rate_nats_N=read.rate_nats_B if read and "rate" in needs else None,
+            rate_nats_N=self.prior.by_dimension(read).sum(1) if read and "rate" in needs else None,
         )

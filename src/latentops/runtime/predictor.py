@@ -27,7 +27,7 @@ from latentops.runtime import latent_space
 from latentops.runtime.documents import Documents
 from latentops.runtime.draws import Draws
 from latentops.runtime.judging import Judge
-from latentops.runtime.likelihoods import Likelihood
+from latentops.runtime.likelihoods import Likelihood, Words
 from latentops.runtime.model import Familiarity, Result
 from latentops.runtime.pictures import Pictures
 
@@ -70,7 +70,7 @@ class Predictor:
         if isinstance(head, Classifier):
             self._needs, self._needs_encoder = head.needs, head.needs_encoder
             if isinstance(network, Documents):
-                self._judge = Judge(head, network.weighting)
+                self._judge = Judge(head, network.weighting, network.prior)
 
     @property
     def latent(self) -> int:
@@ -223,7 +223,8 @@ class Predictor:
     def _denoise(self, raw: Raw, seed: int, writing: Writing) -> Answer:
         if isinstance(self.network, Pictures):
             return self._reconstruct(raw, seed, writing)
-        anyway_W = self.network.decode(np.zeros((1, self.latent), np.float32)).mean[0]
+        writings.require_default(writing)
+        anyway_W = self.network.decode(self.network.prior.mean_Z[None]).mean[0]
         bags = self.network.given(raw, seed)
         blocks = [self._cleaned(self.network, block, anyway_W) for block in _blocks(bags)]
         return {"words": [words for block in blocks for words in block]}
@@ -301,7 +302,7 @@ class Predictor:
         kept = [bags[place] for place in told], [numbers[place] for place in told]
         for source_M, draws_M, likelihood in self._around(kept[0], n, seed, kept[1]):
             lengths_M = lengths_N[told[source_M]]
-            drawn = promised.drawn_words(likelihood.mean, lengths_M, draws_M)
+            drawn = promised.drawn_words(_weights(likelihood, draws_M), lengths_M, draws_M)
             made["row"] += [kept[1][place] for place in source_M]
             made["text"] += [" ".join(self._words_W[each]) for each in drawn]
         return made
@@ -355,7 +356,9 @@ class Predictor:
         shown = self._shown(likelihood)
         if isinstance(shown, np.ndarray):
             return shown
-        places = [draws.places(share_W, DOCUMENT_WORDS) for share_W in likelihood.mean]
+        assert isinstance(likelihood, Words)
+        shares_NW = likelihood.shares(draws)
+        places = [draws.places(share_W, DOCUMENT_WORDS) for share_W in shares_NW]
         return {**shown, "document": [" ".join(self._words_W[each]) for each in places]}
 
     def _images(self, mean_BP: np.ndarray) -> np.ndarray:
@@ -366,6 +369,13 @@ class Predictor:
         from latentops.inference.predictor import Predictor as Whole
 
         return Whole.from_folder(self.folder)
+
+
+def _weights(likelihood: Likelihood, draws_M: promised.Draws) -> np.ndarray:
+    """Of each word in each document, [M, W], to any sum: its share, or a drawn one."""
+    if isinstance(likelihood, Words) and likelihood.dirichlet:
+        return promised.drawn_weights(likelihood.logits, draws_M)
+    return likelihood.mean
 
 
 def _blocks(given: Given, rows: int = _BATCH) -> Iterator[Given]:

@@ -18,6 +18,7 @@ from latentops import elbo, objectives
 from latentops.data.batches import Batch, Examples, Images, in_batches
 from latentops.errors import NumericalError, SettingsError
 from latentops.model import VAE
+from latentops.priors import Mixture
 from latentops.training.average import Average
 from latentops.training.checkpoint import Checkpoint, State
 from latentops.training.cost import Costs
@@ -86,8 +87,11 @@ def fit(
     progress and writes the checkpoint, and an error of the numbers is raised on all.
     """
     _check_sizes(train, valid, settings)
+    _check_free_nats(objective, vae)
     _check_codes(objective, settings)
+    _check_spread(vae, settings)
     _check_lengths(objective, train)
+    _check_ranks(vae, objective, ranks)
     device = ranks.device(choose_device(settings.device))
     with _placed(vae, device), _arithmetic(settings, ranks), ranks.normalised_together(vae):
         loop = _Loop(vae, train.to(device), valid.to(device), objective, settings, device, ranks)
@@ -159,7 +163,7 @@ class _Loop:
         noise_seed = int(torch.randint(2**62, (), generator=self.order))
         self.noise = torch.Generator(device).manual_seed(noise_seed + ranks.rank)
         self.costs = Costs(vae, objective, len(train), ranks, self.noise, self._precision)
-        self.first_decoder = _copied(vae.decoder) if settings.pretrain_epochs else {}
+        self.first = _copied(vae) if settings.pretrain_epochs else {}
         self.average = Average(vae, settings.average) if settings.average else None
         self.log_multiplier = torch.tensor(math.log(objective.beta or 1.0), device=device)
         self.lead = Lead(settings.encoder_updates)
@@ -326,7 +330,8 @@ class _Loop:
 
     def _start_the_decoder_anew(self) -> None:
         """What follows the pretraining inherits the encoder alone (Li et al. 2019)."""
-        self.vae.decoder.load_state_dict(self.first_decoder)
+        anew = {name: it for name, it in self.first.items() if not name.startswith("encoder.")}
+        self.vae.load_state_dict(anew, strict=False)
         self.optimizer = _optimizer(self.vae, self.settings)
         if self.settings.average:
             self.average = Average(self.vae, self.settings.average)
@@ -464,6 +469,34 @@ def _check_codes(objective: objectives.Settings, settings: Settings) -> None:
             "objective weighs the parts of the rate unlike, which are estimated from the other "
             "examples of a batch, but train.batch_size is 1. Raise it, say to 128, or set "
             "mutual_information, total_correlation and dimension_wise to 1."
+        )
+
+
+def _check_spread(vae: VAE, settings: Settings) -> None:
+    if settings.batch_size == 1 and _normalises(vae):
+        raise SettingsError(
+            "train.batch_size is 1, of which BatchNorm (model.mean_scale, or decoder topics) "
+            "learns no spread. Raise it, say to 128."
+        )
+
+
+def _check_ranks(vae: VAE, objective: objectives.Settings, ranks: Ranks) -> None:
+    if ranks.number > 1 and objective.samples > 1 and _normalises(vae.decoder):
+        raise SettingsError(
+            f"objective.samples is {objective.samples}, but the BatchNorm of decoder topics is not "
+            "shared among processes for more than one. Set it to 1, or train by one process."
+        )
+
+
+def _normalises(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.BatchNorm1d) for module in network.modules())
+
+
+def _check_free_nats(objective: objectives.Settings, vae: VAE) -> None:
+    if objective.free_nats > 0 and isinstance(vae.prior, Mixture):
+        raise SettingsError(
+            f"objective.free_nats {objective.free_nats:g} is free in each latent dimension, but "
+            "the rate to a mixture has none. Set it to 0, or model.prior to normal."
         )
 
 

@@ -14,7 +14,7 @@ from latentops.artifacts import Vocabulary
 from latentops.data import familiarity
 from latentops.data.batches import Examples, in_batches
 from latentops.model import VAE
-from latentops.portion import Code, Features, Portion
+from latentops.portion import Features, Portion
 
 NEIGHBOUR = 5
 REFERENCE_ROWS = 20_000  # of training, among which neighbours are sought
@@ -32,15 +32,15 @@ def of_familiarity(rows: Portion, vocabulary: Vocabulary) -> dict[str, np.ndarra
 
 
 @torch.no_grad()
-def elbo_nats(vae: VAE, examples: Examples, code: Code, seed: int) -> np.ndarray:
+def elbo_nats(vae: VAE, examples: Examples, seed: int) -> np.ndarray:
     """With one sample of z for each row, [N]."""
     generator = torch.Generator().manual_seed(seed)
-    distortions = []
+    found = []
     for batch in in_batches(examples, _ROWS_AT_ONCE):
         output = vae(batch.input, generator)
         terms = elbo.terms(output.rate_BZ, output.likelihood, batch.target)
-        distortions.append(terms.distortion_B)
-    return np.asarray(-torch.cat(distortions).numpy() - code.rate_nats_N)
+        found.append(terms.elbo_B)
+    return np.asarray(torch.cat(found).numpy())
 
 
 def _sampled(rows: Features) -> Features:

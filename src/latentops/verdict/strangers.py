@@ -160,7 +160,7 @@ def _values(learned: _Learned, rows: Portion, seed: int) -> Values:
         f"knn_{plain}": signals.neighbour_distance(blocks[plain], learned.blocks[plain]),
         **signals.of_familiarity(rows, learned.subject.vocabulary),
         "rate": -code.rate_nats_N,
-        "elbo": -signals.elbo_nats(vae, rows.examples, code, seed),
+        "elbo": -signals.elbo_nats(vae, rows.examples, seed),
         "knn_latent": signals.neighbour_distance(means_NZ, train_MZ),
         "mahalanobis": signals.mahalanobis(means_NZ, train_MZ, learned.y),
     }
