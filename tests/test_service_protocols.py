@@ -208,7 +208,7 @@ def test_schemathesis_finds_nothing(kind: str, request: pytest.FixtureRequest) -
         operation = found.ok()
 
         @hypothesis.settings(
-            max_examples=15,
+            max_examples=8,
             deadline=None,
             database=None,
             derandomize=True,

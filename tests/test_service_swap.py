@@ -272,7 +272,7 @@ def test_the_alias_is_followed(two: Path) -> None:
     assert (first.name, first.version) == ("tiny", "1")
     assert source.current() is first
     assert loading.load(first).release is first
-    promote(2)
+    promote(2, force=True)
     second = source.current()
     assert second.version == "2"
     assert second.lineage_key != first.lineage_key
@@ -285,7 +285,7 @@ def test_an_alias_that_moves_to_a_broken_version_is_told_until_it_moves_on(two: 
     source.current()
     stored = MlflowClient(f"sqlite:///{two}/mlruns/mlflow.db").get_model_version("tiny", "2").source
     (weights,) = two.glob(f"mlruns/**/{stored.removeprefix('models:/')}/**/weights.safetensors")
-    promote(2)
+    promote(2, force=True)
     whole = weights.read_bytes()
     weights.write_bytes(whole + b" ")
     for _ in range(2):

@@ -67,6 +67,7 @@ class Current:
             elif release != self._refused:
                 self._refused = release  # until it is served
                 self._exchange(release)
+                self._told = ""
         except LatentOpsError as error:
             self._stays(str(error))
         except Exception as error:  # whatever a model's files, or the store, bring about
