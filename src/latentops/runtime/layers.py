@@ -30,7 +30,7 @@ class Reading(NamedTuple):
     @property
     def rate_nats_B(self) -> np.ndarray:
         """KL(q || standard normal), whatever the model's own prior is."""
-        return kl_BZ(self.mean_BZ, self.log_variance_BZ).sum(axis=1)
+        return np.asarray(kl_BZ(self.mean_BZ, self.log_variance_BZ).sum(axis=1))
 
 
 def kl_BZ(mean_BZ: np.ndarray, log_variance_BZ: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def _relu(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, 0)
+    return np.asarray(np.maximum(x, 0))
 
 
 def _tanh(x: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def _tanh(x: np.ndarray) -> np.ndarray:
 
 
 def _silu(x: np.ndarray) -> np.ndarray:
-    return x * sigmoid(x)
+    return np.asarray(x * sigmoid(x))
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
