@@ -20,6 +20,8 @@ from explored_models import Project
 from latentops import build
 from latentops.artifacts import Spec
 from latentops.data import terms
+from latentops.data import vocabulary as counting
+from latentops.data.prepared import Prepared as Ready
 from latentops.explorer import page
 from latentops.explorer.payload import Payload
 from latentops.inference import latent_space
@@ -70,7 +72,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
         found.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
         found.on("request", lambda asked: _only(asked.url, file, wrong))
         found.goto(f"{file.as_uri()}{fragment}")
-        found.wait_for_function("window.latentops")
+        found.locator(".panel").first.wait_for()
         return found
 
     yield opened
@@ -103,7 +105,7 @@ def words(intents: Project) -> Predictor:
 
 @pytest.fixture(scope="module")
 def images(digits: Project) -> Predictor:
-    settings = mlp.Settings(latent=6, hidden=(48,), decoder_hidden=(48,))
+    settings = mlp.Settings(latent=8, hidden=(256,), decoder_hidden=(64,))
     return models.trained(digits, settings, epochs=20)
 
 
@@ -327,7 +329,7 @@ def test_unknown_words_are_counted_and_make_a_text_stranger(of_words: Payload, s
     assert values[0]["unknown"] < values[1]["unknown"]
     assert plain["strangeness"] < strange["strangeness"]
     opened.fill("text=Type a text", "turn on the zorp")
-    opened.wait_for_function("document.querySelector('.answer').innerText.includes('zorp')")
+    opened.locator(".chip.unknown", has_text="zorp").wait_for()
     assert "1 of 4 words are unknown: zorp." in opened.inner_text(".answer")
 
 
@@ -340,7 +342,8 @@ def test_a_text_is_answered_with_its_label_meter_and_neighbours(
     opened = show(of_words)
     opened.fill("text=Type a text", "play some music please")
     (label,) = words.classify(["play some music please"])["label"]
-    opened.wait_for_function(f"document.querySelector('.verdict').innerText.includes({label!r})")
+    opened.locator(".chips", has_text="music").wait_for()
+    assert label in opened.inner_text(".verdict")
     assert opened.locator(".parts tbody tr").count() == len(models.SIGNALS)
     nearest = opened.locator(".neighbours .row-button")
     assert nearest.count() == 5
@@ -515,15 +518,14 @@ def test_a_model_that_the_page_does_not_run_has_its_map_and_says_so(
 # Eyes, and what must not happen
 
 
-def test_hostile_texts_are_texts(words: Predictor, intents: Project, show: Open) -> None:
-    table = intents.ready.tables["valid"].copy()
-    table.loc[: len(HOSTILE) - 1, "text"] = HOSTILE
-    ready = replace(intents.ready, tables={**intents.ready.tables, "valid": table})
+def test_hostile_texts_are_texts(
+    words: Predictor, intents: Project, tmp_path: Path, show: Open
+) -> None:
+    made = Project(_with_texts(intents, HOSTILE), tmp_path)
+    models.write(tmp_path, made.ready)
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(intents.folder)
-        models.write(intents.folder, ready)
+        patch.chdir(tmp_path)
         shown = models.payload_of(words, replace(models.ORIGIN, name=HOSTILE[1]))
-        models.write(intents.folder, intents.ready)
     shown = replace(shown, facts=shown.facts.model_copy(update={"classes": (HOSTILE[0],) * 60}))
     fragment = f"#q={HOSTILE[0]}&find={HOSTILE[1]}&a=t{HOSTILE[0]}"
     for asked in ("", "#row=0", "#row=1", fragment.replace("#", "#x=%23&", 1)):
@@ -534,6 +536,19 @@ def test_hostile_texts_are_texts(words: Predictor, intents: Project, show: Open)
         assert opened.locator("img").count() == 0
         assert opened.locator("script").count() == 2
     assert HOSTILE[0] in show(shown, fragment="#row=0").inner_text(".answer blockquote")
+
+
+def _with_texts(made: Project, texts: Sequence[str]) -> Ready:
+    """Validation rows that are these."""
+    table = made.ready.tables["valid"][: len(texts)].assign(text=list(texts))
+    y = {name: made.ready.arrays["valid"][name][: len(texts)] for name in ("y", "in_scope")}
+    counts = counting.count(texts, made.ready.vocabulary)
+    arrays = {"indptr": counts.indptr, "indices": counts.indices, "counts": counts.data, **y}
+    return replace(
+        made.ready,
+        arrays={**made.ready.arrays, "valid": arrays},
+        tables={**made.ready.tables, "valid": table},
+    )
 
 
 @pytest.mark.parametrize("width", WIDTHS)
