@@ -105,7 +105,7 @@ def tell_apart(known: Reference, z_NZ: np.ndarray, generator: np.random.Generato
     whitening_FF = _whitening(both_GF)
     whitened_GF = (both_GF - both_GF.mean(axis=0)) @ whitening_FF
     tested = _tested(whitened_GF, side_G, generator)
-    distance = math.sqrt(max(tested.statistic, 0.0) / known.group_rows)
+    distance = _distance(tested.statistic, len(now_GF) / len(both_GF)) / math.sqrt(known.group_rows)
     direction_F = whitening_FF @ (side_G @ whitened_GF) / known.step
     return Told(tested, float(stats.norm.cdf(distance / math.sqrt(2))), direction_F)
 
@@ -123,6 +123,13 @@ def _tested(whitened_GF: np.ndarray, side_G: np.ndarray, generator: np.random.Ge
 
     observed = float(statistic(side_G))
     return Tested(observed, permutation.p_value(observed, draw))
+
+
+def _distance(squared: float, share: float) -> float:
+    """In standard deviations within a side, of a square by the covariance of both together, to
+    which the distance itself adds; `share` of the groups are the window's."""
+    explained = min(max(squared, 0.0) * share * (1 - share), 1 - _LEAST_VARIANCE)
+    return math.sqrt(explained / (share * (1 - share) * (1 - explained)))
 
 
 def _whitening(both_GF: np.ndarray) -> np.ndarray:
