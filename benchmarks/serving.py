@@ -119,6 +119,8 @@ def _asked(side: Side, connections: int, seconds: int) -> Load:
         told = subprocess.run(
             [*command, "-s", script.name, side.address], check=True, capture_output=True, text=True
         ).stdout
+    if "50%" not in told:
+        raise SettingsError(f"wrk did not say how long a request took:\n{told}")
     p50, unit = re.findall(r"50%\s+([0-9.]+)(us|ms|s)\n", told)[0]
     rate = re.findall(r"Requests/sec:\s+([0-9.]+)", told)[0]
     wrong = re.findall(r"Non-2xx or 3xx responses: ([0-9]+)", told)

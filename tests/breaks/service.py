@@ -9,8 +9,8 @@ BREAKS = [
     ),
     (
         "service/gate.py",
-        '_log.error("%s", _where(error))',
-        '_log.error("%s", _where(error), exc_info=error)',
+        '_log.error("%s", failures.where(error))',
+        '_log.error("%s", failures.where(error), exc_info=error)',
         "tests/test_service_limits.py::test_no_text_reaches_a_log_or_a_metric",
     ),
     (

@@ -71,7 +71,7 @@ class Current:
         except LatentOpsError as error:
             self._stays(str(error))
         except Exception as error:  # whatever a model's files, or the store, bring about
-            self._stays(f"{type(error).__name__}: {error}")
+            self._stays(" ".join(f"{type(error).__name__}: {error}".split()))
 
     def _exchange(self, release: Release) -> None:
         following = self._load(release)
