@@ -50,7 +50,7 @@ def main() -> None:
         opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         shown = opened.new_page(viewport={"width": 1280, "height": 900})
         shown.goto(page.as_uri())
-        shown.wait_for_function("window.latentops")
+        shown.locator(".panel").first.wait_for()
         found = shown.evaluate(_MOVE, seconds)
         opened.close()
     gaps = sorted(found["gaps"])

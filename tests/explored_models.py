@@ -9,7 +9,7 @@ import scipy.sparse
 import torch
 import yaml
 from conftest import ROOT
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from latentops import artifacts, build, objectives, portion
@@ -87,7 +87,7 @@ def write(folder: Path, ready: Ready) -> None:
 
 
 def trained(made: Project, settings: build.Model, epochs: int) -> Predictor:
-    """With a classifier of ridge regression on all that it may read."""
+    """With a linear classifier of all that it may read."""
     train, valid = (made.rows(split, settings) for split in ("train", "valid"))
     spec, vocabulary = made.ready.spec, made.ready.vocabulary
     vae = build.model(spec, vocabulary, settings, 0, build.unigram(train.examples))
@@ -102,21 +102,30 @@ def _fitted(vae: VAE, train: Portion, made: Project) -> Classifier:
     first = weighting.tfidf(train.counts, made.ready.vocabulary) if is_text else train.matrix()
     blocks = [scipy.sparse.csr_matrix(each) for each in (first, code.mean_NZ, code.hidden_NH)]
     classes = made.ready.spec.classes
-    with threadpool_limits(1):
-        ridge = Ridge(alpha=1.0, solver="sparse_cg").fit(
-            scipy.sparse.hstack(blocks).tocsr(), 8 * np.eye(len(classes))[train.y]
-        )
+    weights_DC, bias_C = _linear(scipy.sparse.hstack(blocks).tocsr(), train.y, is_text)
     ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
-    of_first, of_mean, of_hidden = np.split(ridge.coef_.T.astype(np.float32), ends)
+    of_first, of_mean, of_hidden = np.split(weights_DC, ends)
     head = Classifier(
         head=head_file(classes, is_text),
-        bias_C=ridge.intercept_.astype(np.float32),
+        bias_C=bias_C,
         mean_ZC=of_mean,
         hidden_HC=of_hidden,
     )
     if is_text:
         return replace(head, terms=Rounded.of(of_first))
     return replace(head, pixels_DC=of_first)
+
+
+def _linear(
+    rows_ND: scipy.sparse.csr_matrix, y_N: np.ndarray, is_text: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [D, C] and biases [C]; ridge regression where logistic regression takes long."""
+    with threadpool_limits(1):
+        if is_text:
+            fitted = Ridge(solver="sparse_cg").fit(rows_ND, 8 * np.eye(y_N.max() + 1)[y_N])
+        else:
+            fitted = LogisticRegression(max_iter=500, tol=1e-2).fit(rows_ND, y_N)
+    return fitted.coef_.T.astype(np.float32), fitted.intercept_.astype(np.float32)
 
 
 def untrained(made: Project, settings: build.Model, seed: int = 0) -> Predictor:

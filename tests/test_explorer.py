@@ -56,6 +56,8 @@ def shown(texts: Project, monkeypatch: pytest.MonkeyPatch) -> Payload:
 
 
 def test_a_payload_comes_back_as_it_was(shown: Payload) -> None:
+    columns_first = np.asfortranarray(np.arange(6, dtype=np.int32).reshape(2, 3))
+    shown = replace(shown, tensors={**shown.tensors, "columns first": columns_first})
     again = payload.unpacked(shown.packed())
     assert again.facts == shown.facts
     assert again.tensors.keys() == shown.tensors.keys()

@@ -45,6 +45,7 @@ from latentops.observations import About, Observations, Row
 from latentops.registry import candidate, package
 from latentops.registry.register import register
 from latentops.report import html, window
+from latentops.runtime import loading
 from latentops.stages import window_profile
 
 LEVEL = 0.05
@@ -410,7 +411,7 @@ def model(tmp_path: Path) -> Path:
     """An exported folder with the profile of `KNOWN_TEXTS`."""
     write_project(tmp_path / "project")
     export(tmp_path / "project", tmp_path / "model")
-    seen = observe.texts(Predictor.from_folder(tmp_path / "model"), KNOWN_TEXTS)
+    seen = observe.texts(loading.load(tmp_path / "model"), KNOWN_TEXTS)
     (tmp_path / "model" / profile.FILE).write_bytes(profile.to_json(profile.of(seen)))
     return tmp_path / "model"
 
@@ -491,7 +492,7 @@ class TestCommand:
     def test_what_the_service_counted_is_tested_as_the_texts_are(
         self, model: Path, tmp_path: Path
     ) -> None:
-        seen = observe.texts(Predictor.from_folder(model), OTHER_TEXTS[:200])
+        seen = observe.texts(loading.load(model), OTHER_TEXTS[:200])
         counted_file = tmp_path / "counted.parquet"
         write(seen, About(name="model", version="0", lineage_key="", rows_seen=900), counted_file)
         of_texts, of_rows = (
@@ -515,7 +516,7 @@ class TestCommand:
         export(tmp_path / "project", tmp_path / "model")
         draw = random()
         levels = draw.integers(0, 256, (400, 1, 3, 2), dtype=np.uint8)
-        seen = observe.images(Predictor.from_folder(tmp_path / "model"), levels)
+        seen = observe.images(loading.load(tmp_path / "model"), levels)
         (tmp_path / "model/monitor.json").write_bytes(profile.to_json(profile.of(seen)))
         dark = draw.integers(0, 20, (200, 3, 2), dtype=np.uint8)
         np.savez(tmp_path / "light.npz", x=levels[:200])

@@ -194,6 +194,21 @@ def test_a_step_that_the_decoder_advises_is_taken(tmp_path: Path) -> None:
             assert_same(ours.predict(TEXTS, task), theirs.predict(TEXTS, task))
 
 
+@pytest.mark.parametrize("shift", [-12, 6])
+@pytest.mark.parametrize("posterior", ["gaussian", "evidence"])
+def test_variances_are_held_as_torch_holds_them(
+    posterior: str, shift: float, tmp_path: Path
+) -> None:
+    """At both ends: what the encoder says of them is moved as far as no training does."""
+    documents(tmp_path, vocabulary_of(WORDS), posterior=posterior)
+    tensors = artifacts.read_tensors(tmp_path / "weights.safetensors")
+    tensors["encoder.body.1.bias"][3:] += shift
+    artifacts.write_tensors(tensors, tmp_path / "weights.safetensors")
+    ours, theirs = both(tmp_path)
+    for task in ("classify", "score"):
+        assert_same(ours.predict(TEXTS, task), theirs.predict(TEXTS, task))
+
+
 GREY = IMAGES
 DYNAMIC = IMAGES.model_copy(update={"binarization": "dynamic"})
 BINARY = IMAGES.model_copy(update={"levels": 2})

@@ -50,7 +50,7 @@ class Weighting(NamedTuple):
         if self.groups > 1:
             return self.values(counts, columns, np.zeros_like(columns))
         values = (1 + np.log(counts, dtype=np.float64)) * self.idf_V[columns]
-        return (values / np.sqrt(values @ values)).astype(np.float32)
+        return np.asarray(values / np.sqrt(values @ values), dtype=np.float32)
 
     def values(self, counts: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Of each stored count, float32: see `tfidf`. `rows` and `columns` say where each stands.
@@ -61,7 +61,7 @@ class Weighting(NamedTuple):
         part = rows * self.groups + self.group_V[columns]  # the row and the group of each value
         squared_lengths = np.bincount(part, weights=np.square(values))
         values /= np.sqrt(self.groups * squared_lengths[part])
-        return values.astype(np.float32)
+        return np.asarray(values, dtype=np.float32)
 
 
 @lru_cache(maxsize=4)

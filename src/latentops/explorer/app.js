@@ -239,7 +239,8 @@ class App {
     const told = new URLSearchParams(location.hash.slice(1));
     const text = (key) => told.get(key) ?? FIRST[key];
     for (const key of ["q", "find", "label", "a", "b"]) this.state[key] = text(key);
-    this.state.row = whole(told.get("row"), -1);
+    const row = whole(told.get("row"), -1);
+    this.state.row = row < this.models[0].rows ? row : -1;
     this.state.t = clamp(finite(told.get("t"), FIRST.t), 0, 1);
     this.state.all = told.get("all") === "true";
     this.state.map = told.get("map") === "far" ? "far" : "near";

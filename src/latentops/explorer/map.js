@@ -13,6 +13,7 @@ const SHAPES = [
 ];
 const STRANGER = { colour: "muted", path: SHAPES[0], hollow: true };
 const MARK_RADII = [2.6, 6]; // CSS pixels, of many rows and of few
+const RING_RADIUS = 9;
 const MARGIN = 0.06; // of the canvas, around the rows
 const REACH = 14; // CSS pixels within which a mark is pointed at
 
@@ -46,11 +47,11 @@ class CodeMap {
     this.bounds = boundsOf(this.points);
     this.labels = model.values("rows.y");
     this.lit = () => true;
-    this.own = null;
-    this.moved = null;
+    this.codes = {};
+    this.pins = {};
     this.chosen = -1;
     this.pointed = -1;
-    this.ends = [];
+    this.size = [1, 1];
     this.build();
   }
 
@@ -91,7 +92,7 @@ class CodeMap {
     frame.addEventListener("blur", () => this.point(-1, true));
     this.drawTop = onFrame(() => this.paintTop());
     this.drawAll = onFrame(() => this.paint());
-    new ResizeObserver(this.drawAll).observe(frame);
+    new ResizeObserver(() => this.measure()).observe(frame);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.drawAll);
   }
 
@@ -103,6 +104,13 @@ class CodeMap {
     this.kind = kind;
     this.points = this.model.places(kind);
     this.bounds = boundsOf(this.points);
+    this.pin(this.codes);
+    this.drawAll();
+  }
+
+  /** Asked once, for asking in each frame would lay the page out each time. */
+  measure() {
+    this.size = [this.frame.clientWidth, this.frame.clientHeight];
     this.drawAll();
   }
 
@@ -112,9 +120,18 @@ class CodeMap {
     this.drawAll();
   }
 
-  /** Marks the codes of the example, of the sliders and of both ends of a way, and a chosen row. */
-  show({ own = this.own, moved = this.moved, chosen = this.chosen, ends = this.ends }) {
-    Object.assign(this, { own, moved, chosen, ends });
+  /** Marks codes, by name: `own` of the example, `moved` of the sliders, `a` and `b` of a way. */
+  pin(codes) {
+    Object.assign(this.codes, codes);
+    for (const [name, code] of Object.entries(codes)) {
+      this.pins[name] = code && this.model.place(code, this.kind);
+    }
+    this.drawTop();
+  }
+
+  /** Marks a row; -1: none. */
+  choose(row) {
+    this.chosen = row;
     this.drawTop();
   }
 
@@ -146,7 +163,7 @@ class CodeMap {
   }
 
   middle() {
-    return [this.base.clientWidth / 2, this.base.clientHeight / 2];
+    return this.size.map((length) => length / 2);
   }
 
   under(event) {
@@ -174,7 +191,7 @@ class CodeMap {
   placeTip(row) {
     this.tip.replaceChildren(...this.describe(row).nodes);
     const [x, y] = this.pixel(this.points[row]);
-    const { clientWidth: width, clientHeight: height } = this.frame;
+    const [width, height] = this.size;
     const left = clamp(x - this.tip.offsetWidth / 2, 4, width - this.tip.offsetWidth - 4);
     const below = y + 14 + this.tip.offsetHeight < height;
     this.tip.style.left = `${left}px`;
@@ -190,16 +207,16 @@ class CodeMap {
   pixel([x, y]) {
     const { left, right, low, high } = this.bounds;
     return [
-      ((x - left) / (right - left)) * this.frame.clientWidth,
-      (1 - (y - low) / (high - low)) * this.frame.clientHeight,
+      ((x - left) / (right - left)) * this.size[0],
+      (1 - (y - low) / (high - low)) * this.size[1],
     ];
   }
 
   paint() {
     const context = this.cleared(this.base);
     const paths = SHAPES.map((path) => new Path2D(path));
-    const colour = this.palette();
-    const room = (this.frame.clientWidth * this.frame.clientHeight) / this.points.length;
+    const colour = (this.colour = this.palette());
+    const room = (this.size[0] * this.size[1]) / this.points.length;
     this.radius = clamp(0.23 * Math.sqrt(room), ...MARK_RADII);
     for (const lit of [false, true]) {
       this.points.forEach((point, row) => {
@@ -221,39 +238,40 @@ class CodeMap {
   }
 
   paintTop() {
+    if (!this.colour) return; // before the first layout
     const context = this.cleared(this.top);
-    const colour = this.palette();
-    const ring = new Path2D(SHAPES[0]);
-    const circle = (point, radius, name) => {
-      this.place2d(context, point, radius);
-      context.lineWidth = 2 / radius;
-      context.strokeStyle = colour(name);
-      context.stroke(ring);
-    };
-    const at = (code) => this.model.place(code, this.kind);
-    if (this.chosen >= 0) circle(this.points[this.chosen], 9, "ink");
-    if (this.pointed >= 0) circle(this.points[this.pointed], 9, "accent");
-    this.ends.forEach(([code, name]) => this.paintLetter(context, at(code), name, colour));
-    if (this.moved) this.paintPin(context, at(this.moved), SHAPES[3], colour);
-    if (this.own) this.paintPin(context, at(this.own), SHAPES[7], colour);
+    const { own, moved, a, b } = this.pins;
+    if (this.chosen >= 0) this.paintRing(context, this.points[this.chosen], "ink");
+    if (this.pointed >= 0) this.paintRing(context, this.points[this.pointed], "accent");
+    if (a) this.paintLetter(context, a, "A");
+    if (b) this.paintLetter(context, b, "B");
+    if (moved) this.paintPin(context, moved, SHAPES[3]);
+    if (own) this.paintPin(context, own, SHAPES[7]);
   }
 
-  paintPin(context, point, shape, colour) {
+  paintRing(context, point, name) {
+    this.place2d(context, point, RING_RADIUS);
+    context.lineWidth = 2 / RING_RADIUS;
+    context.strokeStyle = this.colour(name);
+    context.stroke(new Path2D(SHAPES[0]));
+  }
+
+  paintPin(context, point, shape) {
     const path = new Path2D(shape);
-    this.place2d(context, this.held(point), 9);
+    this.place2d(context, this.held(point), RING_RADIUS);
     context.lineWidth = 0.45;
-    context.strokeStyle = colour("paper");
+    context.strokeStyle = this.colour("paper");
     context.stroke(path);
-    context.fillStyle = colour("ink");
+    context.fillStyle = this.colour("ink");
     context.fill(path);
   }
 
-  paintLetter(context, point, letter, colour) {
+  paintLetter(context, point, letter) {
     this.place2d(context, point, 1);
     context.font = "700 15px system-ui, sans-serif";
     context.lineWidth = 4;
-    context.strokeStyle = colour("paper");
-    context.fillStyle = colour("ink");
+    context.strokeStyle = this.colour("paper");
+    context.fillStyle = this.colour("ink");
     context.strokeText(letter, 8, -6);
     context.fillText(letter, 8, -6);
   }
@@ -272,8 +290,7 @@ class CodeMap {
 
   cleared(canvas) {
     const ratio = devicePixelRatio || 1;
-    const width = Math.round(this.frame.clientWidth * ratio);
-    const height = Math.round(this.frame.clientHeight * ratio);
+    const [width, height] = this.size.map((length) => Math.round(length * ratio));
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);

@@ -25,6 +25,11 @@ class Panel {
     return this.app.state;
   }
 
+  /** Said behind the names of parts that stand twice. */
+  get side() {
+    return this.state.shown.length > 1 ? [", left", ", right"][this.place] : "";
+  }
+
   get changes() {
     return this.state.units[this.place];
   }
@@ -34,7 +39,7 @@ class Panel {
     if (this.model.facts.live) cards.push(this.buildUnits(), this.buildBetween());
     this.element = el(
       "article",
-      { className: "panel", "aria-labelledby": newId(`panel-${this.place}`) },
+      { className: "panel" },
       this.buildTitle(),
       el("div", { className: "cards" }, ...cards),
     );
@@ -60,7 +65,7 @@ class Panel {
 
   buildAnswer() {
     this.answer = el("div", { className: "answer-body", "aria-live": "polite" });
-    return section("Answer", "answer", this.answer);
+    return section("Answer", this.side, "answer", this.answer);
   }
 
   showAnswer() {
@@ -68,7 +73,8 @@ class Panel {
     this.found = found;
     this.base = found.z;
     const row = this.subject?.row ?? -1;
-    this.map.show({ own: this.subject ? found.z : null, chosen: row });
+    this.map.pin({ own: this.subject ? found.z : null });
+    this.map.choose(row);
     this.answer.replaceChildren(...(this.subject ? this.answerNodes(found, row) : [this.invitation()]));
   }
 
@@ -192,6 +198,7 @@ class Panel {
     const title = `Map of ${grouped(this.model.rows)} validation rows`;
     return section(
       title,
+      this.side,
       "map-card",
       el("div", { className: "search" }, this.searchNode(), this.kindNode()),
       this.map.element,
@@ -246,7 +253,7 @@ class Panel {
 
   buildTable() {
     const header = ["Row", this.model.isText ? "Text" : "Image", "Label", "Model", "Across", "Up"];
-    const caption = "The rows of the map";
+    const caption = `The rows of the map${this.side}`;
     this.paged = new PagedTable(caption, header, (row) => this.tableCells(row));
     return el("details", {}, el("summary", {}, "The map as a table"), this.paged.element);
   }
@@ -301,6 +308,7 @@ class Panel {
     const what = this.model.isText ? "the words that its code then makes likelier, by how many times" : "the image";
     return section(
       "Active units",
+      this.side,
       "units",
       el("p", { className: "note" }, `The most informative first, in nats. Move one and see ${what}. ${this.units.length} of ${this.model.latent} are active.`),
       el("div", { className: "made" }, this.decoded.element, this.says),
@@ -372,7 +380,7 @@ class Panel {
     const { z } = this;
     this.decoded.show(z);
     const isMoved = Object.keys(this.changes).length > 0;
-    this.map.show({ moved: isMoved ? z : null });
+    this.map.pin({ moved: isMoved ? z : null });
     if (this.model.isText || !this.model.canClassify) return;
     const { label, probability } = this.model.classify(this.model.decode(z));
     this.says.textContent = `The model reads it as ${this.model.labelName(label)}, ${percent(probability)}.`;
@@ -390,6 +398,7 @@ class Panel {
     const line = (end) => el("p", { className: "end-line" }, el("strong", {}, `${end.toUpperCase()} `), this.ends[end]);
     return section(
       "From A to B",
+      this.side,
       "between",
       line("a"),
       line("b"),
@@ -407,7 +416,7 @@ class Panel {
       this.codes[end] = this.read(subject).z;
       this.ends[end].replaceChildren(...this.endNodes(subject));
     }
-    this.map.show({ ends: ["a", "b"].map((end) => [this.codes[end], end.toUpperCase()]) });
+    this.map.pin(this.codes);
     this.share.set(this.state.t);
     this.strip.show(this.model, (share) => this.onWay(share));
     this.showWay();

@@ -187,13 +187,12 @@ class PagedTable {
   }
 }
 
-/** A section with its heading; `level` is the heading's. */
-function section(title, style, ...children) {
-  const id = newId(style);
+/** A section with its heading; `side` parts it from that of a model beside it. */
+function section(title, side, style, ...children) {
   return el(
     "section",
-    { className: `card ${style}`, "aria-labelledby": id },
-    el("h3", { id }, title),
+    { className: `card ${style}`, "aria-label": title + side },
+    el("h3", {}, title),
     ...children,
   );
 }

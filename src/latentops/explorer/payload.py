@@ -121,7 +121,8 @@ class Payload:
 
     def packed(self) -> str:
         """Base64 of the compressed file; the same for the same model, byte for byte."""
-        saved = safetensors.numpy.save(self.tensors, {_FACTS: self.facts.model_dump_json()})
+        rows_first = {name: np.asarray(array, order="C") for name, array in self.tensors.items()}
+        saved = safetensors.numpy.save(rows_first, {_FACTS: self.facts.model_dump_json()})
         return base64.b64encode(gzip.compress(saved, mtime=0)).decode("ascii")
 
     def of_version(self, version: int) -> "Payload":

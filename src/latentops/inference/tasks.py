@@ -46,7 +46,8 @@ def cleaned(share_BW: _Numbers, counts_BW: _Numbers, anyway_W: _Numbers) -> _Num
     words_B1 = counts_BW.sum(1)[:, None]
     likely_BW = (1 - share_BW) ** words_B1 < 0.5
     plausible_BW = share_BW >= LEAST_LIKELY * anyway_W
-    return ((counts_BW > 0) | likely_BW) & plausible_BW
+    held_BW: _Numbers = ((counts_BW > 0) | likely_BW) & plausible_BW
+    return held_BW
 
 
 def draw_of(seed: int, row: int, made: int) -> np.random.Generator:

@@ -27,7 +27,7 @@ from latentops.monitor.counted import Tested
 MOST_BYTES = 8_100  # of the groups' codes: as text a third more
 MOST_DIMENSIONS = 128
 MOST_GROUPED = 20  # rows in a group: a window of some hundred rows should still have several
-MOST_ROWS = 20_000  # of a window that are looked at
+MOST_GROUPS = 500  # of the reference, and twice as many of a window: more would tell little more
 LEAST_GROUPS = 4
 _LEAST_VARIANCE = 1e-12  # in squared steps: codes of a collapsed model are all the same
 _STEPS = 7  # of a code, to either side of the features' middle
@@ -60,7 +60,7 @@ def reference(z_NZ: np.ndarray, generator: np.random.Generator) -> Reference:
     """Of at least `LEAST_GROUPS` rows without NaN."""
     varying = np.argsort(-z_NZ.var(axis=0), kind="stable")[:MOST_DIMENSIONS]
     dimensions = tuple(sorted(varying.tolist()))
-    most_groups = MOST_BYTES * 2 // (len(dimensions) + 2)
+    most_groups = min(MOST_BYTES * 2 // (len(dimensions) + 2), MOST_GROUPS)
     group_rows = min(-(-len(z_NZ) // most_groups), MOST_GROUPED)
     groups_GF = grouped(features(z_NZ, dimensions), group_rows, generator)[:most_groups]
     middle_F = _rounded(groups_GF.mean(axis=0))
@@ -96,7 +96,7 @@ def rows_needed(known: Reference) -> int:
 
 def tell_apart(known: Reference, z_NZ: np.ndarray, generator: np.random.Generator) -> Told:
     """Of a window of `rows_needed` rows or more, without NaN."""
-    drawn = generator.permutation(len(z_NZ))[:MOST_ROWS]
+    drawn = generator.permutation(len(z_NZ))[: 2 * MOST_GROUPS * known.group_rows]
     window_GF = grouped(features(z_NZ[drawn], known.dimensions), known.group_rows, generator)
     before_GF = _unpacked(known)
     now_GF = np.rint((window_GF - known.middle) / known.step)  # as the reference was
@@ -105,7 +105,7 @@ def tell_apart(known: Reference, z_NZ: np.ndarray, generator: np.random.Generato
     whitening_FF = _whitening(both_GF)
     whitened_GF = (both_GF - both_GF.mean(axis=0)) @ whitening_FF
     tested = _tested(whitened_GF, side_G, generator)
-    distance = math.sqrt(max(tested.statistic, 0.0) / known.group_rows)
+    distance = _distance(tested.statistic, len(now_GF) / len(both_GF)) / math.sqrt(known.group_rows)
     direction_F = whitening_FF @ (side_G @ whitened_GF) / known.step
     return Told(tested, float(stats.norm.cdf(distance / math.sqrt(2))), direction_F)
 
@@ -123,6 +123,13 @@ def _tested(whitened_GF: np.ndarray, side_G: np.ndarray, generator: np.random.Ge
 
     observed = float(statistic(side_G))
     return Tested(observed, permutation.p_value(observed, draw))
+
+
+def _distance(squared: float, share: float) -> float:
+    """In standard deviations within a side, of a square by the covariance of both together, to
+    which the distance itself adds; `share` of the groups are the window's."""
+    explained = min(max(squared, 0.0) * share * (1 - share), 1 - _LEAST_VARIANCE)
+    return math.sqrt(explained / (share * (1 - share) * (1 - explained)))
 
 
 def _whitening(both_GF: np.ndarray) -> np.ndarray:

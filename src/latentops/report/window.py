@@ -58,7 +58,7 @@ def lead(found: Comparison) -> Lead:
     """The answer first."""
     names = [TITLES[one.test].lower() for one in found.changed]
     answer = f"Yes: {', '.join(names)}." if names else "No change was found."
-    return Lead("Does the model still see what it was validated on?", answer, _subject(found))
+    return Lead("Does use differ from validation?", answer, _subject(found))
 
 
 def table(found: Comparison) -> Table:

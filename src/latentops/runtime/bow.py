@@ -142,8 +142,10 @@ class Encoder:
         scale = np.float32(self._settings.input_scale)
         if self._tfidf is not None:
             return self._tfidf.of_one(counts_n, columns_n) * scale
-        logs_n = np.log1p(counts_n)
-        return logs_n * (scale / np.sqrt(logs_n @ logs_n)) if len(logs_n) else logs_n
+        logs_n = np.asarray(np.log1p(counts_n))
+        if not len(logs_n):
+            return logs_n
+        return np.asarray(logs_n * (scale / np.sqrt(logs_n @ logs_n)))
 
     def _gradient(self, read: Sequence[Document]) -> np.ndarray:
         """See `networks.bow.Encoder._gradient`; [B, Z]."""

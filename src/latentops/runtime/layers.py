@@ -94,7 +94,7 @@ def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def _relu(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, 0)
+    return np.asarray(np.maximum(x, 0))
 
 
 def _tanh(x: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ def _tanh(x: np.ndarray) -> np.ndarray:
 
 
 def _silu(x: np.ndarray) -> np.ndarray:
-    return x * sigmoid(x)
+    return np.asarray(x * sigmoid(x))
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:

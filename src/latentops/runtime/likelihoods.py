@@ -121,7 +121,8 @@ def _log_rising(log_a: np.ndarray, n: np.ndarray) -> np.ndarray:
     a = np.exp(log_a.clip(max=_LARGE_LOG))
     below = np.exp(-log_a.clip(min=_LARGE_LOG))
     series = n * log_a + n * (n - 1) * below * (0.5 - (2 * n - 1) * below / 12)
-    return np.where(log_a < _LARGE_LOG, gammaln(a + n) - gammaln(a), series)
+    exact = gammaln(a + n) - gammaln(a)
+    return np.asarray(np.where(log_a < _LARGE_LOG, exact, series))
 
 
 def _logistic_log_prob(

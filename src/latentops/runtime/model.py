@@ -60,7 +60,20 @@ class Model(Protocol):
     ) -> Result:
         """A task's answer. Raises DataError for what cannot be read or asked for."""
 
-    def rows(self, raw: Raw, task: str = "encode", **asked: Any) -> list[Any]:
+    def rows(
+        self,
+        raw: Raw,
+        task: str = "encode",
+        *,
+        n: int = 1,
+        seed: int = 0,
+        label: str = "",
+        around: str = "",
+        temperature: float = DEFAULT.temperature,
+        top_k: int = DEFAULT.top_k,
+        top_p: float = DEFAULT.top_p,
+        beams: int = DEFAULT.beams,
+    ) -> list[Any]:
         """The same as plain lists, dicts, numbers and texts: one for each row of the answer."""
 
     def classify_rows(self, raw: Raw, seed: int = 0) -> list[dict[str, Any]]:

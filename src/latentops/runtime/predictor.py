@@ -112,13 +112,13 @@ class Predictor:
 
     def classify_rows(self, raw: Raw, seed: int = 0) -> list[dict[str, Any]]:
         head = promised.classifier_of(self.head)
-        given = self.network.given(raw, seed)
+        given = self._given(raw, seed)
         if len(given) > 1 or self._judge is None:
             return _records(self._judged_in_blocks(head, given))
         return [self._judge(given[0], self.network.encode(given) if self._needs_encoder else None)]
 
     def encode_rows(self, raw: Raw, seed: int = 0) -> np.ndarray:
-        return self._means(self.network.given(raw, seed))
+        return self._means(self._given(raw, seed))
 
     def familiarity(self, texts: Sequence[str]) -> Familiarity:
         """Raises DataError for a model of images."""
@@ -196,7 +196,7 @@ class Predictor:
 
     def _classify(self, raw: Raw, seed: int) -> Columns:
         head = promised.classifier_of(self.head)
-        return self._judged_in_blocks(head, self.network.given(raw, seed))
+        return self._judged_in_blocks(head, self._given(raw, seed))
 
     def _judged_in_blocks(self, head: Classifier, given: Given) -> Columns:
         return _joined([self._judged(head, block) for block in _blocks(given)])
@@ -212,11 +212,11 @@ class Predictor:
         }
 
     def _encode(self, raw: Raw, seed: int) -> Columns:
-        mean_NZ = self._means(self.network.given(raw, seed))
+        mean_NZ = self._means(self._given(raw, seed))
         return {f"z{z}": mean_NZ[:, z] for z in range(self.latent)}
 
     def _reconstruct(self, raw: Raw, seed: int, writing: Writing) -> Answer:
-        mean_NZ = self._means(self.network.given(raw, seed))
+        mean_NZ = self._means(self._given(raw, seed))
         writings.require_default(writing)
         return self._decoded(mean_NZ, self._shown)
 
@@ -225,7 +225,7 @@ class Predictor:
             return self._reconstruct(raw, seed, writing)
         writings.require_default(writing)
         anyway_W = self.network.decode(self.network.prior.mean_Z[None]).mean[0]
-        bags = self.network.given(raw, seed)
+        bags = self._given(raw, seed)
         blocks = [self._cleaned(self.network, block, anyway_W) for block in _blocks(bags)]
         return {"words": [words for block in blocks for words in block]}
 
@@ -252,7 +252,7 @@ class Predictor:
     def _codes(self, n: int, draws: Draws, label: str, around: str) -> np.ndarray:
         promised.require_one_wish(label, around, self.spec)
         if around:
-            read = self.network.encode(self.network.given([around], seed=0))
+            read = self.network.encode(self._given([around], seed=0))
             return np.asarray(read.mean_BZ + read.sd_BZ * draws.normal(n, self.latent))
         if not label:
             return self.network.prior.sample(n, draws)
@@ -261,7 +261,7 @@ class Predictor:
         return np.asarray(codes.mean_CZ[y] + codes.sd_CZ[y] * draws.normal(n, self.latent))
 
     def _interpolate(self, raw: Raw, n: int, seed: int, writing: Writing) -> Answer:
-        mean_NZ = self._means(self.network.given(raw, seed))
+        mean_NZ = self._means(self._given(raw, seed))
         promised.require_path(len(mean_NZ))
         path_PSZ = latent_space.between(mean_NZ[:-1], mean_NZ[1:], n)
         writings.require_default(writing)
@@ -272,7 +272,7 @@ class Predictor:
         return {"pair": pair, "step": step, **shown}
 
     def _nearest(self, raw: Raw, n: int, seed: int) -> Columns:
-        place_NK, distance_NK = latent_space.nearest(self._means(self.network.given(raw, seed)), n)
+        place_NK, distance_NK = latent_space.nearest(self._means(self._given(raw, seed)), n)
         rows, kept = place_NK.shape
         columns = {
             "row": np.repeat(np.arange(rows), kept),
@@ -285,7 +285,7 @@ class Predictor:
         return {**columns, "text": [texts[place] for place in columns["neighbour"]]}
 
     def _augment(self, raw: Raw, n: int, seed: int, rows: Sequence[int] | None = None) -> Answer:
-        given = self.network.given(raw, seed)
+        given = self._given(raw, seed)
         numbers = range(len(given)) if rows is None else rows
         promised.require_new_rows(n)
         if isinstance(self.network, Documents):
@@ -299,11 +299,11 @@ class Predictor:
         lengths_N = np.array([int(network.target.of(bag)[1].sum()) for bag in bags])
         told = np.flatnonzero(lengths_N)
         made: Columns = {"row": [], "text": []}
-        kept = [bags[place] for place in told], [numbers[place] for place in told]
+        kept = [bags[place] for place in told], [numbers[int(place)] for place in told]
         for source_M, draws_M, likelihood in self._around(kept[0], n, seed, kept[1]):
             lengths_M = lengths_N[told[source_M]]
             drawn = promised.drawn_words(_weights(likelihood, draws_M), lengths_M, draws_M)
-            made["row"] += [kept[1][place] for place in source_M]
+            made["row"] += [kept[1][int(place)] for place in source_M]
             made["text"] += [" ".join(self._words_W[each]) for each in drawn]
         return made
 
@@ -315,7 +315,9 @@ class Predictor:
         for start in range(0, len(source), _BATCH):
             source_M, made_M = source[start : start + _BATCH], made[start : start + _BATCH]
             pairs = zip(source_M, made_M, strict=True)
-            draws_M = [promised.draw_of(seed, numbers[row], int(number)) for row, number in pairs]
+            draws_M = [
+                promised.draw_of(seed, numbers[int(row)], int(number)) for row, number in pairs
+            ]
             noise_MZ = [draw.standard_normal(self.latent, dtype=np.float32) for draw in draws_M]
             read = self.network.encode(_taken(given, source_M))
             yield source_M, draws_M, self.network.decode(read.mean_BZ + read.sd_BZ * noise_MZ)
@@ -323,7 +325,7 @@ class Predictor:
     def _score(self, raw: Raw, seed: int) -> Columns:
         noise_KZ = Draws(seed).normal(SCORE_SAMPLES, self.latent)
         numbers = SCORE_SAMPLES * self.network.numbers_per_example
-        blocks = _blocks(self.network.given(raw, seed), max(1, _NUMBERS_AT_ONCE // numbers))
+        blocks = _blocks(self._given(raw, seed), max(1, _NUMBERS_AT_ONCE // numbers))
         elbos = [self._elbo(block, noise_KZ) for block in blocks]
         return {"elbo_nats": np.concatenate(elbos).astype(np.float32)}
 
@@ -333,6 +335,9 @@ class Predictor:
         z_KBZ = read.mean_BZ + read.sd_BZ * noise_KZ[:, None]
         log_prob_KB = self.network.log_prob(z_KBZ, block)
         return np.asarray((log_prob_KB - self.network.prior.rate(read, z_KBZ)).mean(axis=0))
+
+    def _given(self, raw: Raw, seed: int) -> Given:
+        return self.network.given(raw, seed)
 
     def _means(self, given: Given) -> np.ndarray:
         """The code of each row, [N, Z]."""

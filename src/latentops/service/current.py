@@ -67,10 +67,11 @@ class Current:
             elif release != self._refused:
                 self._refused = release  # until it is served
                 self._exchange(release)
+                self._told = ""
         except LatentOpsError as error:
             self._stays(str(error))
         except Exception as error:  # whatever a model's files, or the store, bring about
-            self._stays(f"{type(error).__name__}: {error}")
+            self._stays(" ".join(f"{type(error).__name__}: {error}".split()))
 
     def _exchange(self, release: Release) -> None:
         following = self._load(release)

@@ -4,13 +4,12 @@ import asyncio
 import hmac
 import logging
 import time
-import traceback
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from latentops.service import refusal
+from latentops.service import failures, refusal
 from latentops.service.loaded import Loaded
 from latentops.service.refusal import RefusalError
 from latentops.service.service import LOADED, Service
@@ -59,7 +58,7 @@ class Gate:
         except ClientDisconnect:
             reply.status = _GONE
         except Exception as error:
-            _log.error("%s", _where(error))
+            _log.error("%s", failures.where(error))
             await self._refuse(refusal.bug(), scope, receive, reply)
 
     def _admit(self, scope: Scope) -> None:
@@ -126,9 +125,3 @@ class _Reply:
 def _knows(token: str, headers: Headers) -> bool:
     scheme, _, given = headers.get("authorization", "").partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
-
-
-def _where(error: Exception) -> str:
-    """The lines of code, and not the message: it may hold what somebody asked."""
-    lines = "".join(traceback.format_tb(error.__traceback__))
-    return f"{type(error).__name__}, whose message is left out: it may hold a text\n{lines}"

@@ -55,8 +55,9 @@ def require_allowed(question: Question, limits: Limits) -> None:
             f"An answer may have {limits.rows:,} rows, and this one would have "
             f"{question.rows_asked:,}. Send fewer inputs, or a smaller n."
         )
-    texts = [one for one in question.inputs if isinstance(one, str)]
-    longest = max(map(len, texts), default=0)
+    around = question.options.get("around", "")
+    texts = (one for one in (*question.inputs, around) if isinstance(one, str))
+    longest = max(map(len, texts))
     if longest > limits.text_characters:
         raise unusable(
             f"A text may have {limits.text_characters:,} characters, and one of these has "

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 import signal
 import socket
@@ -20,6 +21,8 @@ _KEEP_ALIVE_SECONDS = 75
 _LINGER_SECONDS = 1.0  # for who holds a connection open: a reply that ends it may be under way
 _LINGER_STEP_SECONDS = 0.05
 
+_log = logging.getLogger("latentops.service")
+
 
 def serve(source: Source, host: str, port: int, settings: Settings) -> None:
     """Answer until asked to end by SIGTERM or SIGINT; what is being answered is finished.
@@ -29,11 +32,21 @@ def serve(source: Source, host: str, port: int, settings: Settings) -> None:
     """
     with listening(host, port) as listener:
         server = Server(source, settings)
+        _log_to_stderr()
+        _log.info("listening on http://%s:%s", *listener.getsockname()[:2])
         if settings.watch.window is not None:
             settings.watch.window.start()
         server.run(sockets=[listener])
         if failure := server.service.current.failure:
             raise failure
+
+
+def _log_to_stderr() -> None:
+    """Of the service alone: which model answers since when, and what failed."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
 
 
 def listening(host: str, port: int) -> socket.socket:

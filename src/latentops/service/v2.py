@@ -225,7 +225,8 @@ def _inputs(loaded: Loaded, asked: Inference, task: str, tail: bytes) -> Any:
     array = _array(asked.inputs[0], tail)
     if not loaded.reads_texts:
         return array
-    if array.dtype != object or array.size == 0 or array.size != max(array.shape):
+    is_line = array.ndim > 0 and array.shape[1:] in ((), (1,))
+    if array.dtype != object or array.size == 0 or not is_line:
         raise unusable(
             f"inputs.text: BYTES of shape [N] or [N, 1] were expected, N at least 1. Found "
             f"{asked.inputs[0].datatype[:20]} of shape {list(array.shape)}."

@@ -8,9 +8,10 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from latentops import observations
-from latentops.errors import LatentOpsError
+from latentops.errors import ArtifactError
 from latentops.observations import About, Row
 from latentops.release import Release
+from latentops.service import failures
 from latentops.service.loaded import Loaded
 from latentops.service.observing import observed
 
@@ -80,8 +81,10 @@ class Window:
         """A failure, as of a full disk, is logged: the service answers on."""
         try:
             self.write()
-        except LatentOpsError as error:
+        except ArtifactError as error:
             _log.error("The window was not written. %s", error)
+        except Exception as error:  # the thread goes on; what failed may be one row
+            _log.error("The window was not written: %s", failures.where(error))
 
     def write(self) -> None:
         """Observe what waits, and write the whole file. Nothing where no row was answered."""
