@@ -29,7 +29,8 @@ OBSERVER = "latentops.tracking"
 def code_deps(graph: grimp.ImportGraph, script: str) -> list[str]:
     """Files under src/ whose text can change what the module `script` does."""
     closure = {script, *graph.find_upstream_modules(script)}
-    return sorted(_file(module).as_posix() for module in _with_parents(graph, closure))
+    files = {_file(module) for module in _with_parents(graph, closure)}
+    return sorted(path.as_posix() for path in files | _shipped(files))
 
 
 def observed_graph() -> grimp.ImportGraph:
@@ -57,6 +58,13 @@ def _with_parents(graph: grimp.ImportGraph, modules: set[str]) -> set[str]:
 def _file(module: str) -> Path:
     stem = SOURCE.joinpath(*module.split("."))
     return stem / "__init__.py" if (ROOT / stem).is_dir() else stem.with_suffix(".py")
+
+
+def _shipped(files: set[Path]) -> set[Path]:
+    """What a package brings beside its code: a page, its styles, its scripts."""
+    folders = {path.parent for path in files if path.name == "__init__.py"}
+    found = (path for folder in folders for path in (ROOT / folder).iterdir())
+    return {path.relative_to(ROOT) for path in found if path.suffix in (".css", ".html", ".js")}
 
 
 def params(script: str) -> list[str]:

@@ -90,6 +90,31 @@ def nats_per_word(
     return np.asarray(-elbo_nats_N / np.where(known_N > 0, known_N, np.nan))
 
 
+def rows(seen: Observations) -> list[Row]:
+    """The same by row."""
+    columns = (
+        seen.words_N,
+        seen.unknown_words_N,
+        seen.nats_per_word_N,
+        seen.label_N,
+        seen.out_of_scope_N,
+        seen.z_NZ,
+    )
+    return [
+        Row(
+            None if words < 0 else words,
+            None if unknown < 0 else unknown,
+            None if np.isnan(nats) else nats,
+            label,
+            None if outside < 0 else bool(outside),
+            z_Z,
+        )
+        for words, unknown, nats, label, outside, z_Z in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
 def write(rows: Sequence[Row], about: About, path: Path) -> None:
     """As Parquet, whole or not at all."""
     columns = zip(*rows, strict=True) if rows else ((),) * len(SCHEMA)

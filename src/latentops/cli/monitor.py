@@ -42,7 +42,7 @@ class _Hook(NamedTuple):
 @files.text_column
 @click.option(
     "--level",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=click.FloatRange(0.001, 1, max_open=True),  # five corrected p-values: none below 0.0005
     default=0.01,
     show_default=True,
     help="Of false alarms: the share of unchanged windows for which a change may be told.",

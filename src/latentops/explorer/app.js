@@ -3,12 +3,14 @@
 const FIRST = { q: "", row: -1, find: "", label: "", a: "", b: "", t: 0.5, all: false, map: "near" };
 const REMEMBER_AFTER = 150; // milliseconds: browsers refuse an address that changes with each frame
 const MOST_SHOWN = 2;
+const MOST_MOVED = 1000; // of a unit by the address: the decoder should stay finite
 
 class App {
   constructor(models) {
     this.models = models;
     this.state = { ...FIRST, shown: models.slice(0, MOST_SHOWN).map((_, at) => at), units: [{}, {}] };
     this.remember = settled(() => this.writeAddress(), REMEMBER_AFTER);
+    this.made = new Map();
     this.readAddress();
     this.body = el("div", { className: `panels panels-${this.state.shown.length}` });
     this.element = el("div", {}, this.header(), this.body, this.footer());
@@ -37,7 +39,7 @@ class App {
     if (row < 0 || row >= first.rows) return -1;
     if (model === first) return row;
     const text = first.facts.texts[row];
-    if (text === undefined) return model.rows === first.rows ? row : -1;
+    if (text === undefined) return samePixels(first, model, row) ? row : -1;
     return model.facts.texts[row] === text ? row : model.facts.texts.indexOf(text);
   }
 
@@ -101,7 +103,7 @@ class App {
   endFor(end, model) {
     const told = this.state[end];
     if (told.startsWith("t") && model.isText) return { text: told.slice(1) };
-    const row = told.startsWith("r") ? this.sameRow(Number(told.slice(1)), model) : -1;
+    const row = told.startsWith("r") ? this.sameRow(whole(told.slice(1), -1), model) : -1;
     return { row: row < 0 ? firstOf(model, end) : row };
   }
 
@@ -126,7 +128,7 @@ class App {
     return el(
       "p",
       { className: "warned", role: "note" },
-      `The page does not run ${still.map(({ facts }) => `${titleOf(facts)} (${facts.kind})`).join(", ")}: it has the map, the table and the neighbours; typing, sliders and ways between examples are for models of words (bow) and of images (mlp).`,
+      `The page does not run ${still.map(({ facts }) => `${titleOf(facts)} (${facts.kind})`).join(", ")}: it has the map, the table and the neighbours; typing, sliders and ways between examples are for models of words (bow) and of images (mlp) that fit into the page.`,
     );
   }
 
@@ -185,9 +187,16 @@ class App {
   // Showing
 
   open() {
-    this.panels = this.state.shown.map((at, place) => new Panel(this.models[at], this, place));
+    this.panels = this.state.shown.map((at, place) => this.panelOf(at, place));
     this.body.replaceChildren(...this.panels.map((panel) => panel.element));
     this.update();
+  }
+
+  /** Made once: its map listens to the page for ever. */
+  panelOf(at, place) {
+    const key = `${at}/${place}`;
+    if (!this.made.has(key)) this.made.set(key, new Panel(this.models[at], this, place));
+    return this.made.get(key);
   }
 
   put(place, at) {
@@ -253,7 +262,7 @@ class App {
     const { latent } = this.models[this.state.shown[place] ?? 0];
     const pairs = told.split("~").map((pair) => pair.split("_"));
     const moved = pairs.map(([z, value]) => [whole(z, -1), finite(value, NaN)]);
-    return Object.fromEntries(moved.filter(([z, value]) => z >= 0 && z < latent && !Number.isNaN(value)));
+    return Object.fromEntries(moved.filter(([z, value]) => z >= 0 && z < latent && Math.abs(value) <= MOST_MOVED));
   }
 
   onAddress() {
@@ -261,6 +270,13 @@ class App {
     this.readAddress();
     this.open();
   }
+}
+
+/** Whether both show the same image there. */
+function samePixels(one, other, row) {
+  if (row >= other.rows || String(one.facts.shape) !== String(other.facts.shape)) return false;
+  const shown = other.pixelsOf(row);
+  return one.pixelsOf(row).every((value, at) => value === shown[at]);
 }
 
 const whole = (text, otherwise) => (/^\d{1,9}$/.test(text ?? "") ? Number(text) : otherwise);

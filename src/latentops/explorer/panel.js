@@ -64,7 +64,7 @@ class Panel {
   // Answer
 
   buildAnswer() {
-    this.answer = el("div", { className: "answer-body", "aria-live": "polite" });
+    this.answer = el("div", { className: "answer-body", "aria-live": "polite", tabIndex: -1 });
     return section("Answer", this.side, "answer", this.answer);
   }
 
@@ -75,7 +75,9 @@ class Panel {
     const row = this.subject?.row ?? -1;
     this.map.pin({ own: this.subject ? found.z : null });
     this.map.choose(row);
+    const held = this.answer.contains(document.activeElement);
     this.answer.replaceChildren(...(this.subject ? this.answerNodes(found, row) : [this.invitation()]));
+    if (held) this.answer.focus(); // what was pressed is gone
   }
 
   invitation() {
@@ -280,7 +282,9 @@ class Panel {
     const rows = Array.from(lit.keys()).filter((row) => lit[row]);
     this.count.textContent =
       rows.length === lit.length ? mapNote(this.model, kind) : `${grouped(rows.length)} of ${grouped(lit.length)} rows are found; the others fade.`;
-    this.paged.show(rows);
+    const asked = JSON.stringify([wanted, label, kind]);
+    if (asked !== this.asked) this.paged.show(rows);
+    this.asked = asked;
   }
 
   matches(row, y, wanted, label) {

@@ -156,7 +156,7 @@ def of_project(predictor: Predictor, origin: Origin, most_bytes: int) -> Payload
     """Of a model and the validation split of the project in the working directory.
 
     Where all its weights would take more than `most_bytes` of the page, those of rare terms are
-    left out; where the other numbers alone take more, ArtifactError.
+    left out; where the other numbers alone take more, the page shows the model and does not run it.
     """
     head = predictor.head if isinstance(predictor.head, Classifier) else None
     shown = rows.seen(predictor, head)
@@ -164,6 +164,9 @@ def of_project(predictor: Predictor, origin: Origin, most_bytes: int) -> Payload
     if predictor.settings.kind not in weights.LIVE:
         return whole
     live = replace(whole, tensors=whole.tensors | _model(predictor, head))
+    if len(_with_terms(live, 0.0).packed()) > most_bytes:  # it is shown, but not run
+        still = whole.facts.model_copy(update={"live": False, "terms": ()})
+        return fitted(replace(whole, facts=still), most_bytes)
     return _measured(fitted(live, most_bytes), predictor, head, shown)
 
 

@@ -33,7 +33,7 @@ def texts(model: Model, raw: Sequence[str]) -> Observations:
     return _observed(model, raw, words_N, unknown_N, nats_per_word(elbo_N, words_N, unknown_N))
 
 
-def images(model: Model, raw: np.ndarray) -> Observations:
+def images(model: Model, raw: np.ndarray | Sequence[np.ndarray]) -> Observations:
     """Of one image at least. Raises DataError for what is none."""
     nothing_N = np.full(len(raw), -1)
     per_pixel_N = -_elbo(model, raw) / math.prod(model.spec.shape)

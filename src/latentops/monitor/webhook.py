@@ -34,15 +34,19 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def check(url: str) -> None:
     """Raises SettingsError for what is no address of the web."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        usable = False
+    if not usable:
         raise SettingsError(
             f"--webhook should be an address as https://example.org/hook. Got {url!r}."
         )
 
 
 def secret(path: Path) -> bytes:
-    """The first line of the file: base64 after whsec_, or as it is. Raises SettingsError."""
+    """The file's only line: whsec_ and base64. Raises SettingsError."""
     try:
         line = path.read_text(encoding="utf-8").strip()
         found = base64.b64decode(line.removeprefix(_PREFIX), validate=True)
