@@ -14,6 +14,7 @@ import pytest
 from service_at_work import folder_of, running, until
 from tiny_model import COUNTS, IMAGES, TEXTS
 
+from latentops.service import connection
 from latentops.service import service as parts
 from latentops.service.app import Settings
 from latentops.service.limits import Limits
@@ -77,13 +78,13 @@ def test_a_body_without_a_length_is_refused_while_it_is_read(
 ) -> None:
     """A client that never stops sending gets its answer, and its bytes are not kept."""
     _, server = limited
-    with socket.create_connection(server.servers[0].sockets[0].getsockname()) as connection:
+    with socket.create_connection(server.servers[0].sockets[0].getsockname()) as line:
         head = f"POST {address} HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n"
-        connection.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode())
+        line.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode())
         for _ in range(25):
-            connection.sendall(b"3e8\r\n" + b"x" * 1000 + b"\r\n")
-        connection.settimeout(30)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 413")
+            line.sendall(b"3e8\r\n" + b"x" * 1000 + b"\r\n")
+        line.settimeout(30)
+        assert line.recv(1000).startswith(b"HTTP/1.1 413")
 
 
 def test_twenty_megabytes_are_refused(client: httpx.Client) -> None:
@@ -328,10 +329,10 @@ def test_an_answer_that_takes_too_long_is_given_up(
 def test_a_body_that_never_comes_is_given_up(folder: Path) -> None:
     with running(Folder(folder), Settings(Limits(deadline_seconds=0.2))) as (_, server):
         address = server.servers[0].sockets[0].getsockname()
-        with socket.create_connection(address, timeout=30) as connection:
+        with socket.create_connection(address, timeout=30) as line:
             head = "POST /v1/classify HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
-            connection.sendall(head.encode())
-            assert connection.recv(100).startswith(b"HTTP/1.1 504")
+            line.sendall(head.encode())
+            assert line.recv(100).startswith(b"HTTP/1.1 504")
 
 
 # Who may ask
@@ -420,9 +421,9 @@ def test_a_client_that_goes_away_is_no_failure(
 ) -> None:
     with running(Folder(folder)) as (client, server):
         address = server.servers[0].sockets[0].getsockname()
-        with socket.create_connection(address) as connection:
+        with socket.create_connection(address) as line:
             head = "POST /v1/classify HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
-            connection.sendall(head.encode())
+            line.sendall(head.encode())
             time.sleep(0.05)
         name = 'latentops_requests_total{route="/v1/classify",status="499"}'
         until(lambda: value(client, name) == 1)
@@ -438,3 +439,76 @@ def test_bodies_of_any_size_get_the_same_answer(
         in_the_loop = client.post("/v1/classify", json=body).content
         monkeypatch.setattr(parts, "_SMALL_BODY_BYTES", 0)
         assert client.post("/v1/classify", json=body).content == in_the_loop
+
+
+def test_a_head_without_end_is_cut_off(limited: tuple[httpx.Client, Server]) -> None:
+    _, server = limited
+    with socket.create_connection(server.servers[0].sockets[0].getsockname()) as line:
+        line.settimeout(30)
+        head = b"GET /health HTTP/1.1\r\n" + b"X-Much: " + b"x" * 60_000 + b"\r\n"
+        line.sendall(head + b"X-More: " + b"x" * 60_000)
+        assert line.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_a_head_that_never_ends_is_cut_off(
+    limited: tuple[httpx.Client, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.05)
+    _, server = limited
+    for sent in (b"", b"GET /health HTT"):
+        with socket.create_connection(server.servers[0].sockets[0].getsockname()) as half:
+            half.settimeout(30)
+            half.sendall(sent)
+            assert half.recv(100) == b""
+
+
+def test_another_protocol_is_refused_and_not_read_as_an_empty_body(client: httpx.Client) -> None:
+    upgrade = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": ""}
+    refused = client.post("/v1/classify", json={"inputs": TEXTS}, headers=upgrade)
+    assert refused.status_code == 400
+    assert "HTTP/1.1 is spoken here" in told(refused)
+
+
+def test_files_are_not_packed_over_http(client: httpx.Client) -> None:
+    for task in ("compress", "decompress"):
+        refused = client.post("/invocations", json={"inputs": TEXTS, "params": {"task": task}})
+        assert refused.status_code == 422
+        assert f"Task {task} is not served over HTTP" in told(refused)
+
+
+def test_more_rows_times_beams_than_may_be_are_refused(client: httpx.Client) -> None:
+    refused = client.post("/v1/reconstruct", json={"inputs": TEXTS, "beams": 8})
+    assert refused.status_code == 422
+    assert "Rows times beams may be 10" in told(refused)
+
+
+def test_a_failure_has_mlflows_code(folder: Path) -> None:
+    with running(Folder(folder), Settings(LIMITS, token=TOKEN)) as (client, _):
+        refused = client.post("/invocations", json={"inputs": TEXTS})
+        assert refused.json()["error_code"] == "UNAUTHENTICATED"
+
+
+def test_an_address_that_is_not_there_is_counted(client: httpx.Client) -> None:
+    name = 'latentops_refusals_total{reason="not_found"}'
+    before = value(client, name)
+    assert client.get("/nowhere").status_code == 404
+    assert value(client, name) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/invocations", {"inputs": [["x" * 400, ""]]}),
+        (
+            "/v2/models/model/infer",
+            {"inputs": [{"name": "image", "datatype": "UINT8", "shape": [], "data": [1]}]},
+        ),
+    ],
+)
+def test_what_is_no_image_is_refused_in_words(
+    tmp_path: Path, address: str, body: dict[str, Any]
+) -> None:
+    with running(Folder(folder_of(IMAGES, tmp_path))) as (client, _):
+        refused = client.post(address, json=body)
+        assert refused.status_code == 422
+        assert "image" in told(refused)

@@ -380,9 +380,7 @@ def test_it_is_not_ready_from_the_moment_in_which_it_is_asked_to_end(tmp_path: P
     with running(Folder(folder_of(COUNTS, tmp_path))) as (client, server):
         assert client.get("/v2/health/ready").status_code == 200
         server.handle_exit(signal.SIGTERM, None)
-        answer = client.get("/v2/health/ready")
-        assert answer.status_code == 503
-        assert answer.headers["connection"] == "close"
+        assert client.get("/v2/health/ready").status_code == 503
 
 
 def test_what_cannot_be_served_is_one_line_and_status_1(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from latentops.service.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
     from latentops.service.sources import Source
+    from latentops.service.watch import Watch
 
 TOKEN = "LATENTOPS_SERVE_TOKEN"
 _SHORTEST_TOKEN = 16
@@ -101,11 +102,18 @@ def serve(
     source = _source(model)
     from latentops.service import server
     from latentops.service.app import Settings
-    from latentops.service.watch import Watch
-    from latentops.service.window import Window
 
-    watch = Watch(window=None if window is None else Window(window))
-    server.serve(source, host, port, Settings(limits, token, poll_seconds, watch))
+    server.serve(source, host, port, Settings(limits, token, poll_seconds, _watch(window)))
+
+
+def _watch(path: Path | None) -> "Watch":
+    from latentops.service.watch import Watch
+
+    if path is None:
+        return Watch()
+    from latentops.service.window import Window  # which loads pandas: half of the process
+
+    return Watch(window=Window(path))
 
 
 def _source(model: str | None) -> "Source":

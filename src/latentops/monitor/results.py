@@ -18,9 +18,10 @@ class Moved(Schema):
 class Finding(Schema):
     """One test. `before` and `now` are the quantity that it is about, of profile and window:
 
-    the share of unknown words in a text, nats per word, the share out of scope; of classes chi-square
-    by degree of freedom, which chance makes 1, and of codes the chance that the classifier puts
-    a row of the window above one of the reference. These two have a `before` without any window.
+    the share of unknown words in a text, nats per word, the share out of scope; of classes
+    chi-square by degree of freedom, which chance makes 1, and of codes the chance that the
+    classifier puts a row of the window above one of the reference. These two have a `before`
+    without any window.
     """
 
     test: TestName

@@ -108,6 +108,8 @@ class Predictor:
     ) -> list[Any]:
         """The same as plain lists, dicts, numbers and texts, without pandas."""
         writing = Writing(temperature, top_k, top_p, beams)
+        if task == "classify":  # a single text has a shorter way
+            return self.classify_rows(raw, seed)
         return _listed(self._answer(raw, task, n, seed, label, around, writing))
 
     def classify_rows(self, raw: Raw, seed: int = 0) -> list[dict[str, Any]]:

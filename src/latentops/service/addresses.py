@@ -27,6 +27,7 @@ _REFUSALS = {
     413: "More bytes than a body may have.",
     415: "A body of another type, or a compressed one.",
     422: "A body that does not fit: what was expected, and what is allowed.",
+    400: "A request for another protocol.",
     500: "The service failed.",
     503: "Too many requests at once, or no model yet.",
     504: "No answer before the deadline.",

@@ -62,8 +62,7 @@ async def _no_address(request: Request, error: Exception) -> Response:
     """An address that is not there, or not by that method."""
     assert isinstance(error, HTTPException)
     told = f"{error.detail}. The addresses are listed at /docs and /openapi.json."
-    refused = RefusalError(error.status_code, "not_found", told, error.headers)
-    return refused.response(request.url.path)
+    raise RefusalError(error.status_code, "not_found", told, error.headers)
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ class Gate:
             return
         begun = time.perf_counter()
         scope[LOADED] = self._service.current.loaded
-        reply = _Reply(send, scope[LOADED], closing=self._service.ending)
+        reply = _Reply(send, scope[LOADED], self._service)
         self._in_flight += 1
         try:
             await self._answer(scope, receive, reply)
@@ -66,6 +66,8 @@ class Gate:
         if scope["path"] in OPEN:
             return
         headers = Headers(scope=scope)
+        if "upgrade" in headers:  # its body would be taken for another protocol's
+            raise refusal.no_upgrade()
         if self._service.token is not None and not _knows(self._service.token, headers):
             raise refusal.without_token()
         if self._in_flight > self._service.limits.in_flight:
@@ -107,17 +109,17 @@ class _Bounded:
 class _Reply:
     """With the model's name, version and lineage; `status` is None until it begins."""
 
-    def __init__(self, send: Send, loaded: Loaded | None, closing: bool) -> None:
+    def __init__(self, send: Send, loaded: Loaded | None, service: Service) -> None:
         self.status: int | None = None
         self._send = send
         self._headers = [] if loaded is None else loaded.headers
-        self._closing = closing
+        self._service = service
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"].extend(self._headers)
-            if self._closing:
+            if self._service.closing:
                 message["headers"].append((b"connection", b"close"))
         await self._send(message)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from latentops.service import json_body
+from latentops.service import json_body, tensors
 from latentops.service.bodies import Options, Strict
 from latentops.service.loaded import Loaded
 from latentops.service.questions import Answer, Question
@@ -87,7 +87,7 @@ def read(loaded: Loaded, raw: bytes) -> Asked:
     rows = asked.rows()
     if not rows:
         raise unusable("At least one row was expected. There is none.")
-    inputs = [_text(row) for row in rows] if loaded.reads_texts else rows
+    inputs = [_text(row) for row in rows] if loaded.reads_texts else _images(rows)
     task = asked.params.task or DEFAULT_TASK
     return Asked(Question(task, inputs, asked.params.given()), _reply)
 
@@ -102,6 +102,13 @@ def _text(row: Any) -> str:
     if not isinstance(row, str):
         raise unusable(f"Every example should be a text. One is of type {type(row).__name__}.")
     return row
+
+
+def _images(rows: list[Any]) -> list[Any]:
+    """Beside a long text numpy would make every number as wide as it."""
+    if any(isinstance(one, str) for one in tensors.flat(rows)):
+        raise unusable("Every example should be an image of numbers. One holds a text.")
+    return rows
 
 
 def _reply(answer: Answer) -> Response:

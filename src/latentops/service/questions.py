@@ -13,6 +13,7 @@ Answer = list[Any]
 """For each row a mapping of its columns, or an image [C, H, W] as lists, in [0, 1]."""
 
 _QUICK = ("classify", "encode")
+_NOT_OVER_HTTP = ("compress", "decompress")
 _MAKES_N_OF_EACH = ("augment", "nearest")
 
 
@@ -46,6 +47,8 @@ def is_quick(question: Question, loaded: Loaded) -> bool:
 
 def require_allowed(question: Question, limits: Limits) -> None:
     """RefusalError 422 with what is allowed."""
+    if question.task in _NOT_OVER_HTTP:
+        raise unusable(f"Task {question.task} is not served over HTTP: use the model in Python.")
     if question.rows_given > limits.rows:
         raise unusable(
             f"A request may have {limits.rows:,} rows, and this one has {question.rows_given:,}."
@@ -54,6 +57,12 @@ def require_allowed(question: Question, limits: Limits) -> None:
         raise unusable(
             f"An answer may have {limits.rows:,} rows, and this one would have "
             f"{question.rows_asked:,}. Send fewer inputs, or a smaller n."
+        )
+    beams = int(question.options.get("beams", 1))
+    if question.rows_asked * beams > limits.rows:
+        raise unusable(
+            f"Rows times beams may be {limits.rows:,}, and here they are "
+            f"{question.rows_asked * beams:,}. Send fewer inputs, or fewer beams."
         )
     around = question.options.get("around", "")
     texts = (one for one in (*question.inputs, around) if isinstance(one, str))

@@ -16,7 +16,13 @@ Reason = Literal[
     "body", "busy", "content_type", "deadline", "input", "not_found", "not_ready", "token", "bug"
 ]
 
-_MLFLOW_CODES = {404: "RESOURCE_DOES_NOT_EXIST", 500: "INTERNAL_ERROR"}
+_MLFLOW_CODES = {
+    401: "UNAUTHENTICATED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
 
 
 class RefusalError(Exception):
@@ -103,6 +109,11 @@ def not_json() -> RefusalError:
     return RefusalError(
         415, "content_type", "A body of type application/json was expected, as it is."
     )
+
+
+def no_upgrade() -> RefusalError:
+    told = "HTTP/1.1 is spoken here: send no header Upgrade (curl --http1.1; in Java HTTP_1_1)."
+    return RefusalError(400, "content_type", told)
 
 
 def bug() -> RefusalError:

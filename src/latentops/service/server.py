@@ -14,6 +14,7 @@ import uvicorn
 
 from latentops.errors import SettingsError
 from latentops.service.app import Settings, create_app
+from latentops.service.connection import Connection
 from latentops.service.service import Service
 from latentops.service.sources import Source
 
@@ -69,6 +70,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
+                ws="none",
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -89,6 +92,7 @@ class Server(uvicorn.Server):
         self.service.ending = True
         for listener in self.servers:
             listener.close()
+        self.service.closing = True
         loop = asyncio.get_running_loop()
         end = loop.time() + _LINGER_SECONDS
         while self.server_state.connections and loop.time() < end and not self.force_exit:

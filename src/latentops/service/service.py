@@ -35,16 +35,20 @@ Read = Callable[[Loaded, bytes], Asked]
 
 @dataclass
 class Service:
-    """`ending`: asked to end; what is being answered still is."""
+    """`ending`: asked to end; what is being answered still is. `closing`: nobody can connect any
+    more, so that who is told to come again by another connection is not cut off on the way."""
 
     current: Current
     limits: Limits
     watch: Watch
     token: str | None = None  # None: whoever reaches the service is answered
     ending: bool = False
+    closing: bool = False
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_THREADS, "task")
     )
+
+    free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_THREADS))
 
     @property
     def ready(self) -> bool:
@@ -69,8 +73,12 @@ class Service:
         return asked.reply(answer)
 
     async def _aside(self, act: Callable[[], Response]) -> Response:
-        """One that waits for a thread when its deadline passes never gets one."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, act)
+        """One that waits for a thread when its deadline passes never gets one, and is forgotten."""
+        await self.free.acquire()
+        loop = asyncio.get_running_loop()
+        future = self.threads.submit(act)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self.free.release))
+        return await asyncio.wrap_future(future)
 
 
 def model_of(request: Request) -> Loaded:

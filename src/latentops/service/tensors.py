@@ -25,7 +25,7 @@ _LENGTH = struct.Struct("<I")  # before each element of BYTES
 
 def of_json(name: str, datatype: str, shape: Sequence[int], data: Any) -> np.ndarray:
     """Values in row-major order, flat or nested; BYTES become texts."""
-    elements = _flat(data)
+    elements = flat(data)
     if datatype == BYTES:
         if not all(isinstance(element, str) for element in elements):
             raise unusable(f"inputs.{name}: elements of BYTES should be texts in JSON.")
@@ -76,14 +76,19 @@ def _shaped(name: str, array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     raise unusable(f"inputs.{name}: {array.size} elements do not have the shape {list(shape)}.")
 
 
-def _flat(data: Any) -> list[Any]:
+def flat(data: Any) -> list[Any]:
     """Nested lists of whatever depth, without recursion: somebody else chose the depth."""
-    level = data if isinstance(data, list) else [data]
-    while any(isinstance(element, list) for element in level):
-        level = [
-            inner for outer in level for inner in (outer if isinstance(outer, list) else [outer])
-        ]
-    return level
+    found: list[Any] = []
+    entered = [iter([data])]
+    while entered:
+        for one in entered[-1]:
+            if isinstance(one, list):
+                entered.append(iter(one))
+                break
+            found.append(one)
+        else:
+            entered.pop()
+    return found
 
 
 def _texts(name: str, raw: bytes) -> list[str]:

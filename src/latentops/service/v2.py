@@ -224,6 +224,8 @@ def _inputs(loaded: Loaded, asked: Inference, task: str, tail: bytes) -> Any:
         raise unusable(f"inputs: one tensor was expected: {expected}.")
     array = _array(asked.inputs[0], tail)
     if not loaded.reads_texts:
+        if array.ndim == 0:
+            raise unusable(f"inputs.image: the shape {expected.shape} was expected. Found [].")
         return array
     is_line = array.ndim > 0 and array.shape[1:] in ((), (1,))
     if array.dtype != object or array.size == 0 or not is_line:
