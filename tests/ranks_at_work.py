@@ -189,7 +189,7 @@ def all_of(ranks: Ranks, folder: Path) -> Seen:
         "trained": {case: trained(*case, ranks) for case in CASES},
         "one valid row": trained("bow", "elbo", ranks, valid_rows=1),
         "gradients": {case: gradients(*case, ranks) for case in CASES},
-        "gradients of one row": gradients("mlp-norm", "elbo", ranks, rows=1),
+        "gradients of one row": gradients("mlp", "elbo", ranks, rows=1),
         "noise": noise_drawn(ranks),
         "spoilt": spoilt(ranks),
         "gone on": {kind: gone_on(ranks, folder / kind, kind) for kind in ("bow-norm", "mlp")},

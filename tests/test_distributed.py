@@ -77,7 +77,7 @@ def test_the_gradient_is_that_of_the_whole_batch(
 
 
 def test_a_rank_without_rows_has_the_gradient_of_the_batch(ranks: Sequence[Seen]) -> None:
-    alone = ranks_at_work.gradients("mlp-norm", "elbo", rows=1)
+    alone = ranks_at_work.gradients("mlp", "elbo", rows=1)
     for rank in ranks:
         assert_close(rank["gradients of one row"], alone)
 

@@ -112,7 +112,9 @@ def test_outputs_stay_out_of_git_but_metrics_and_the_lock_do_not(project: Path) 
     tracked = git(project, "ls-files").splitlines()
     assert {"dvc.lock", "metrics/eval.json", "metrics/train.json"} <= set(tracked)
     assert not [name for name in tracked if name.startswith("mlruns/") and "README" not in name][1:]
-    assert not [name for name in tracked if name.endswith((".safetensors", ".parquet", ".html"))]
+    assert not [name for name in tracked if name.endswith((".safetensors", ".parquet"))]
+    pages = [name for name in tracked if name.endswith(".html")]
+    assert pages == ["src/latentops/explorer/page.html"]
 
 
 def test_a_second_repro_runs_nothing_and_makes_no_run(project: Path) -> None:

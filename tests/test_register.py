@@ -80,7 +80,7 @@ def test_the_stored_model_holds_data_and_code_but_no_pickle(project: Path) -> No
     (description,) = project.glob("mlruns/artifacts/tiny-texts/models/*/artifacts/MLmodel")
     files = [path for path in description.parent.rglob("*") if path.is_file()]
     kinds = {path.suffix for path in files if path.name != "MLmodel"}
-    assert kinds == {".json", ".safetensors", ".py", ".yaml", ".txt"}
+    assert kinds == {".json", ".safetensors", ".py", ".yaml", ".txt", ".css", ".html", ".js"}
     for path in files:
         start = path.read_bytes()[:2]
         assert start != b"PK", f"{path} is an archive"

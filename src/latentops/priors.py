@@ -124,14 +124,17 @@ class Mixture(nn.Module):
         return mean_Z, (share_P1 * spread_PZ).sum(0).sqrt()
 
     def log_prob(self, z: Tensor) -> Tensor:
-        precision_PZ = (-self.log_variance).exp()
+        """In the precision of z."""
+        each = (self.mean, self.log_variance, self.logits)
+        mean_PZ, log_variance_PZ, logits_P = (part.to(z.dtype) for part in each)
+        precision_PZ = (-log_variance_PZ).exp()
         squares = (  # of (z - mean) / sd, without an array of all the differences
             z.square() @ precision_PZ.T
-            - 2 * z @ (self.mean * precision_PZ).T
-            + (self.mean.square() * precision_PZ).sum(-1)
+            - 2 * z @ (mean_PZ * precision_PZ).T
+            + (mean_PZ.square() * precision_PZ).sum(-1)
         )
-        constant_P = self.log_variance.sum(-1) + self.mean.shape[1] * math.log(2 * math.pi)
-        return (self.logits.log_softmax(-1) - 0.5 * (squares + constant_P)).logsumexp(-1)
+        constant_P = log_variance_PZ.sum(-1) + mean_PZ.shape[1] * math.log(2 * math.pi)
+        return (logits_P.log_softmax(-1) - 0.5 * (squares + constant_P)).logsumexp(-1)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:

@@ -149,7 +149,7 @@ class Model {
     this.groups = ngram.includes(0) && ngram.includes(1) ? 2 : 1;
     this.target = Array.from(this.values("terms.target"), (column) => this.facts.terms[column]);
     if (this.values("encoder.trust")) this.expected = this.expectedRow();
-    this.anyway = this.decodeWords(new Float32Array(this.latent));
+    this.anyway = this.decodeWords(Float32Array.from(this.values("prior.mean")));
   }
 
   /** The mean row of the decoder's weights where nothing is known: see bow.Encoder. */
@@ -336,13 +336,23 @@ class Model {
   parts(logits, code, reading) {
     const measured = {
       margin: () => -logits.reduce((most, logit) => Math.max(most, logit), -Infinity),
-      rate: () => -nats(code).reduce((sum, each) => sum + each, 0),
+      rate: () => -this.nats(code).reduce((sum, each) => sum + each, 0),
       known: () => -Math.log1p(reading.known),
       unknown: () => Math.log1p(reading.unknown),
     };
     return Object.entries(this.facts.signals).map(([name, { weight, mean, sd }]) => {
       const value = measured[name]();
       return { name, value, adds: (weight * (value - mean)) / sd };
+    });
+  }
+
+  /** KL of each dimension, to the normal that has the prior's mean and standard deviation there. */
+  nats({ mean, logVariance }) {
+    const [at, sd] = [this.values("prior.mean"), this.values("prior.sd")];
+    return mean.map((m, z) => {
+      const away = (m - at[z]) / sd[z];
+      const narrower = logVariance[z] - 2 * Math.log(sd[z]);
+      return 0.5 * (away * away + Math.expm1(narrower) - narrower);
     });
   }
 
@@ -495,11 +505,6 @@ function weighedSum(matrix, weighed) {
   const sums = new Float32Array(matrix.columns);
   for (const [row, weight] of weighed) matrix.addRow(sums, row, weight);
   return matrix.byColumn ? sums.map((sum, column) => sum * matrix.scale[column]) : sums;
-}
-
-/** KL(q || standard normal) of each dimension. */
-function nats({ mean, logVariance }) {
-  return mean.map((m, z) => 0.5 * (m * m + Math.expm1(logVariance[z]) - logVariance[z]));
 }
 
 /** Of each pixel the mean of its logistics held in [0, 1]: see likelihoods.LogisticMixture. */

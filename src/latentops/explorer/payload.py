@@ -244,7 +244,9 @@ def _model(predictor: Predictor, head: Classifier | None) -> Arrays:
     """The network, its classifier, and what the page knows of each term, [V]."""
     network = weights.of_network(build.weights(predictor.vae))
     of_head = {} if head is None else weights.of_head(head)
-    return network | of_head | _terms(predictor)
+    mean_Z, deviation_Z = predictor.vae.prior.moments()
+    prior = {"prior.mean": mean_Z.numpy(), "prior.sd": deviation_Z.numpy()}
+    return network | of_head | prior | _terms(predictor)
 
 
 def _terms(predictor: Predictor) -> Arrays:

@@ -54,7 +54,7 @@ def decompose(
     z_NZ = asked.sample(generator).double()
     log_aggregate_N = _aggregate_log_prob(z_NZ, exact)
     log_marginals_N = _marginals_log_prob(z_NZ, exact)
-    log_prior_N = log_prior(z_NZ.to(posterior.mean.dtype)).double()  # its parameters' type
+    log_prior_N = log_prior(z_NZ)
     return Decomposition(
         mutual_information_nats=(own.log_prob(z_NZ) - log_aggregate_N).mean().item(),
         total_correlation_nats=(log_aggregate_N - log_marginals_N).mean().item(),
