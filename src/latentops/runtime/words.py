@@ -50,11 +50,20 @@ class Reader:
         self._column = {term: column for column, term in enumerate(vocabulary.terms)}
         self._words, self._pairs = vocabulary.words, vocabulary.pairs
         self._characters = vocabulary.characters
+        self._last = "", self._counted("")
 
     def bags(self, texts: Iterable[str]) -> list[Bag]:
         return [self.bag(text) for text in texts]
 
     def bag(self, text: str) -> Bag:
+        """The last is kept: who has a text classified also asks how much of it is known."""
+        asked, bag = self._last
+        if asked != text:
+            bag = self._counted(text)
+            self._last = text, bag
+        return bag
+
+    def _counted(self, text: str) -> Bag:
         column = self._column
         found = terms.analyze(text, self._words, None)
         known = [column[word] for word in found if word in column]
