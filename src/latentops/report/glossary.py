@@ -108,7 +108,7 @@ METRICS = {
     "mutual_information_nats": Metric(
         "Mutual information of example and code",
         "nats",
-        "How far codes tell test examples apart. At most the logarithm of the examples counted.",
+        "How far codes tell examples apart. At most the logarithm of the examples counted.",
     ),
     "mutual_information_rows": Metric("Examples in the aggregate posterior", "", ""),
     "total_correlation_nats": Metric(

@@ -8,7 +8,7 @@ from latentops.report.facts import Facts
 
 NOTE = (
     "On validation rows, so that whoever changes a setting after reading this has not looked at "
-    "test. `latentops doctor` says the same before the verdict is reached."
+    "test. The command latentops doctor says the same before the verdict is reached."
 )
 
 
