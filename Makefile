@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := help
-.PHONY: help run test tune ui check format deps break bench
+.PHONY: help run test cover tune ui check format deps break bench
 
 help:  ## list the commands
 	@grep -E '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
@@ -19,6 +19,9 @@ endif
 	latentops report
 
 test: .venv check  ## set up, then checks and the whole test suite
+	pytest -n auto
+
+cover: .venv  ## the test suite once more, with the lines that it does not reach
 	pytest -n auto --cov --cov-report=term
 
 tune: .venv scm  ## the study that section tune of params.yaml describes; then `latentops tune apply`
