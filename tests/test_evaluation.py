@@ -31,7 +31,7 @@ from latentops.evaluation.settings import Settings
 from latentops.likelihoods import Multinomial
 from latentops.model import VAE
 from latentops.networks import bow, mlp
-from latentops.portion import Prepared, in_scope
+from latentops.portion import Prepared, encode, in_scope
 from latentops.training import loop
 from latentops.training.settings import Settings as TrainSettings
 
@@ -317,6 +317,35 @@ def test_the_accuracies_are_of_the_shipped_classifier(
     assert shown["actual"].tolist() == [TOPICS[index] for index in y]
     assert shown["predicted"].tolist() == [TOPICS[index] for index in predicted]
     assert "out_of_scope_auroc" not in scores
+
+
+@pytest.mark.parametrize("model", [BOW, MLP], ids=["bow", "mlp"])
+def test_a_learned_prior_is_the_one_that_codes_are_held_against(
+    text_splits: Splits, image_splits: Splits, model: build.Model
+) -> None:
+    """Dimension by dimension against torch.distributions, at the moments of the whole mixture."""
+    texts = model.kind == "bow"
+    splits, spec = (text_splits, DOCUMENTS) if texts else (image_splits, DIGITS)
+    words = VOCABULARY if texts else Vocabulary()
+    mixed = model.model_copy(update={"prior": "mixture", "prior_parts": 3})
+    vae = build.model(spec, words, mixed, seed=0).eval()
+    found = evaluate(vae, None, spec, words, splits, mixed, SETTINGS)
+
+    parts = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(logits=vae.prior.logits.detach().expand(model.latent, 3)),
+        torch.distributions.Normal(
+            vae.prior.mean.detach().T, (vae.prior.log_variance.detach() / 2).exp().T
+        ),
+    )
+    posterior = encode(vae, in_scope("test", splits["test"], spec, words, mixed, 0).examples)
+    kl_NZ = torch.distributions.kl_divergence(
+        torch.distributions.Normal(posterior.mean, (posterior.log_variance / 2).exp()),
+        torch.distributions.Normal(parts.mean, parts.stddev),
+    )
+    np.testing.assert_allclose(found.rate_per_dimension_nats, kl_NZ.mean(0), rtol=1e-4)
+    assert found.scores["elbo_nats"] == pytest.approx(
+        -found.scores["rate_nats"] - found.scores["distortion_nats"]
+    )
 
 
 def test_images_are_classified_too(image_splits: Splits) -> None:

@@ -46,6 +46,7 @@ class _Subject:
     settings: Settings
 
 
+@torch.no_grad()
 def evaluate(
     vae: VAE,
     classifier: Classifier | None,
