@@ -611,7 +611,9 @@ class TestServer:
         assert done
 
 
-HEART_SECONDS = 8.0  # that a heart may stand still: a busy machine lets a process wait for seconds
+# That a heart may stand still. Once the storage is back, a worker has half of this to find it again:
+# a busy machine lets a process wait for seconds.
+HEART_SECONDS = 10.0
 
 
 class Cluster:
@@ -723,7 +725,7 @@ class TestCluster:
             def restart() -> None:
                 servers[-1].kill()
                 servers[-1].wait()
-                time.sleep(1.5 * HEART_SECONDS)
+                time.sleep(1.2 * HEART_SECONDS)
                 servers.append(stack.enter_context(served(tmp_path / "shared.journal", port)))
 
             cluster = cluster_at(f"grpc://localhost:{port}", 48)
@@ -753,7 +755,7 @@ class TestCluster:
         def cut_off() -> None:
             with psycopg.connect(postgres.uri("postgres"), autocommit=True) as connection:
                 connection.execute("ALTER DATABASE studies ALLOW_CONNECTIONS false")
-                for _ in range(round(1.5 * HEART_SECONDS)):
+                for _ in range(round(1.2 * HEART_SECONDS)):
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                         "WHERE datname = 'studies'"
