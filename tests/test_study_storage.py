@@ -611,8 +611,8 @@ class TestServer:
         assert done
 
 
-# That a heart may stand still. Once the storage is back, a worker has half of this to find it again:
-# a busy machine lets a process wait for seconds.
+# That a heart may stand still. Once the storage is back, a worker has half of this to find it
+# again: a busy machine lets a process wait for seconds.
 HEART_SECONDS = 10.0
 
 

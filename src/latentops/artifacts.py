@@ -118,6 +118,21 @@ class Spec(Schema):
     tokens: int | None = None  # kinds of token, where texts are sequences of them too
     licence: str = ""
 
+    @property
+    def levels_stored(self) -> int:
+        """Of a pixel as it is given. Raises ArtifactError where the file does not say."""
+        if self.levels is None:
+            raise ArtifactError(
+                f"spec.json of {self.source!r} states no grey levels. Stage 'prepare' writes it: "
+                "run `dvc repro prepare`."
+            )
+        return self.levels
+
+    @property
+    def levels_read(self) -> int:
+        """Of a pixel as the model reads it."""
+        return 2 if self.binarization == "dynamic" else self.levels_stored
+
 
 class Vocabulary(Schema):
     """The terms of a bag of words. Empty for images.

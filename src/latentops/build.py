@@ -80,7 +80,7 @@ def examples(
     _check_kind(spec, settings)
     if isinstance(settings, images.Settings):
         pixels = torch.tensor(arrays["x"])
-        return batches.Images(pixels, _levels(spec), dynamic=spec.binarization == "dynamic")
+        return batches.Images(pixels, spec.levels_stored, dynamic=spec.binarization == "dynamic")
     if isinstance(settings, seq.Settings):
         return batches.sequenced(arrays)
     return _bags(batches.counted(arrays, spec.shape[0]), vocabulary, settings)
@@ -113,7 +113,7 @@ def _assemble(
     if isinstance(settings, bow.Settings):
         return _document_model(spec, vocabulary, settings, _log_share(unigram))
     network = conv if isinstance(settings, conv.Settings) else mlp
-    encoder = network.Encoder(spec.shape, settings, binary=levels_read(spec) == 2)
+    encoder = network.Encoder(spec.shape, settings, binary=spec.levels_read == 2)
     decoder = network.Decoder(spec.shape, settings, _image_head(spec, settings))
     return VAE(encoder, decoder, settings.latent, _mixture(settings))
 
@@ -126,7 +126,7 @@ def _sentence_model(tokens: int, settings: seq.Settings, unigram: np.ndarray | N
 
 
 def _image_head(spec: Spec, settings: images.Settings) -> images.Head:
-    levels = levels_read(spec)
+    levels = spec.levels_read
     if settings.likelihood == "logistic" or (settings.likelihood == "auto" and levels > 2):
         if settings.mixtures == 1:
             return images.LogisticHead(spec.shape, levels)
@@ -161,20 +161,6 @@ def _tokens(spec: Spec) -> int:
             "alone. Set data.tokens to words, or model.kind to bow."
         )
     return spec.tokens
-
-
-def levels_read(spec: Spec) -> int:
-    """Of a pixel as the model reads it."""
-    return 2 if spec.binarization == "dynamic" else _levels(spec)
-
-
-def _levels(spec: Spec) -> int:
-    if spec.levels is None:
-        raise ArtifactError(
-            f"spec.json of {spec.source!r} states no grey levels. Stage 'prepare' writes it: run "
-            "`dvc repro prepare`."
-        )
-    return spec.levels
 
 
 def _terms_read(spec: Spec, vocabulary: Vocabulary, settings: bow.Settings) -> int:

@@ -286,13 +286,13 @@ class Autoregressive:
         state = self.writer.begin(self.z.flatten(0, -2))
         tokens_R = torch.full(self.z.shape[:-1], START, device=self.z.device).flatten()
         ended_R = torch.zeros_like(tokens_R, dtype=torch.bool)
-        written = [tokens_R.new_zeros(len(tokens_R), 0)]
-        while len(written) <= longest and not ended_R.all():
+        written_RT = tokens_R.new_zeros(len(tokens_R), 0)
+        while written_RT.shape[1] < longest and not ended_R.all():
             logits_RV, state = self.writer.step(tokens_R, state)
             tokens_R = choose(logits_RV).masked_fill(ended_R, PAD)
             ended_R = ended_R | (tokens_R == END)
-            written.append(tokens_R.unsqueeze(1))
-        return torch.cat(written, dim=1).reshape(*self.z.shape[:-1], len(written) - 1)
+            written_RT = torch.cat([written_RT, tokens_R.unsqueeze(1)], dim=1)
+        return written_RT.reshape(*self.z.shape[:-1], written_RT.shape[1])
 
 
 def _portions(rows: int, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -15,7 +15,7 @@ BREAKS = [
     ),
     (
         "applications/twin.py",
-        "PIXEL_FLIPS if build.levels_read(spec) == 2 else PIXEL_NOISE",
+        "PIXEL_FLIPS if spec.levels_read == 2 else PIXEL_NOISE",
         "PIXEL_NOISE",
         "tests/test_noise.py::test_the_twin_reads_damaged_inputs_where_the_model_does_not",
     ),

@@ -46,7 +46,7 @@ def planned(spec: Spec) -> tuple[Damage, ...]:
     """Three strengths of each kind of damage that such data can take, the weakest first."""
     if spec.kind == "counts":
         return _each(tuple(_WORDS), SHARES)
-    if build.levels_read(spec) == 2:
+    if spec.levels_read == 2:
         return _each(("flip",), FLIPS) + _each(("blank",), SHARES)
     return _each(("noise",), STANDARD_DEVIATIONS) + _each(("blank",), SHARES)
 

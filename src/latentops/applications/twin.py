@@ -33,7 +33,7 @@ def of(settings: build.Model, spec: Spec) -> build.Model:
     damaged = not reads_damaged(settings)
     if isinstance(settings, bow.Settings):
         return settings.model_copy(update={"word_dropout": WORD_DROPOUT if damaged else 0.0})
-    noise = PIXEL_FLIPS if build.levels_read(spec) == 2 else PIXEL_NOISE
+    noise = PIXEL_FLIPS if spec.levels_read == 2 else PIXEL_NOISE
     return settings.model_copy(
         update={"pixel_noise": noise if damaged else 0.0, "pixel_blank": 0.0}
     )
@@ -47,7 +47,7 @@ def described(settings: build.Model, spec: Spec) -> str:
     assert not isinstance(damaged, seq.Settings)
     if isinstance(damaged, bow.Settings):
         return f"{damaged.word_dropout:g} of the words left out"
-    binary = build.levels_read(spec) == 2
+    binary = spec.levels_read == 2
     noise = (
         "up to {:g} of the pixels flipped" if binary else "noise of standard deviation up to {:g}"
     )

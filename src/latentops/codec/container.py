@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latentops import build
 from latentops.artifacts import Spec
 from latentops.codec.bits_back import Coder, Progress
 from latentops.errors import DataError
@@ -55,7 +54,7 @@ class Model:
     @property
     def levels(self) -> int:
         """That its decoder tells apart."""
-        return build.levels_read(self.spec)
+        return self.spec.levels_read
 
     @property
     def digest(self) -> bytes:

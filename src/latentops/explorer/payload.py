@@ -182,7 +182,7 @@ def _facts(predictor: Predictor, head: Classifier | None, shown: Shown, origin: 
         kind=settings.kind,
         settings=settings.model_dump(mode="json"),
         shape=spec.shape if spec.kind == "image" else (),
-        levels=build.levels_read(spec) if spec.kind == "image" else 0,
+        levels=spec.levels_read if spec.kind == "image" else 0,
         classes=spec.classes,
         latent=settings.latent,
         explained=projection.of(shown.mean_NZ).explained,

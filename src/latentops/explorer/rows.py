@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentops import artifacts, build, portion
+from latentops import artifacts, portion
 from latentops.artifacts import Arrays, Spec, Vocabulary
 from latentops.classifier import Classifier, Judgement
 from latentops.errors import DataError
@@ -99,5 +99,5 @@ def pixels(rows: Portion, spec: Spec) -> Arrays:
     """As the model reads them, in whole levels: uint8 [N, C * H * W]; none of texts."""
     if spec.kind == "counts":
         return {}
-    levels_ND = np.asarray(rows.matrix()) * (build.levels_read(spec) - 1)
+    levels_ND = np.asarray(rows.matrix()) * (spec.levels_read - 1)
     return {"rows.pixels": np.rint(levels_ND).astype(np.uint8)}

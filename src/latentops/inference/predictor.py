@@ -6,6 +6,7 @@ P pairs of rows, S steps.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,29 +99,16 @@ class Predictor:
     def writes_sentences(self) -> bool:
         return isinstance(self.form, forms.Sentences)
 
-    def predict(
-        self,
-        raw: Raw,
-        task: str = "encode",
-        n: int = 1,
-        seed: int = 0,
-        label: str = "",
-        around: str = "",
-        temperature: float = DEFAULT.temperature,
-        top_k: int = DEFAULT.top_k,
-        top_p: float = DEFAULT.top_p,
-        beams: int = DEFAULT.beams,
-    ) -> Result:
-        """`n` is read by augment, generate, interpolate and nearest, `label` and `around` by
-        generate, which reads no `raw`; the last four, see `Writing`, by generate, of which beams
-        also by reconstruct, denoise and interpolate."""
-        writing = Writing(temperature, top_k, top_p, beams)
+    def predict(self, raw: Raw, task: str = "encode", **options: Any) -> Result:
+        """The answer of a task; `options` are fields of `tasks.Options`."""
+        asked = promised.Options(**options)
+        n, seed, writing = asked.n, asked.seed, asked.writing
         tasks: dict[str, Callable[[], Result]] = {
             "classify": lambda: self.classify(raw, seed),
             "encode": lambda: self.encode(raw, seed),
             "reconstruct": lambda: self.reconstruct(raw, seed, writing),
             "denoise": lambda: self.denoise(raw, seed, writing),
-            "generate": lambda: self.generate(n, seed, label, around, writing),
+            "generate": lambda: self.generate(n, seed, asked.label, asked.around, writing),
             "score": lambda: self.score(raw, seed),
             "interpolate": lambda: self.interpolate(raw, n, seed, writing),
             "nearest": lambda: self.nearest(raw, n, seed),

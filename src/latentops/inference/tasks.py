@@ -7,6 +7,7 @@ Shape suffixes: B texts, M new rows, W target words.
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from latentops.artifacts import Spec, Vocabulary
 from latentops.classifier import ClassCodes, Classifier
 from latentops.errors import DataError
+from latentops.inference.writing import DEFAULT, Writing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +28,31 @@ LEAST_LIKELY = 0.5  # of a word's share where nothing is known of the text: belo
 _MOST_NAMED = 8  # classes in a message
 
 Draws = Sequence[np.random.Generator]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a task is asked beside its input; what it does not read it ignores.
+
+    `n` is read by augment, generate, interpolate and nearest, `label` and `around` by generate,
+    which reads no input; the last four, see `Writing`, by generate, of which beams also by
+    reconstruct, denoise and interpolate.
+    """
+
+    n: int = 1
+    seed: int = 0
+    label: str = ""
+    around: str = ""
+    temperature: float = DEFAULT.temperature
+    top_k: int = DEFAULT.top_k
+    top_p: float = DEFAULT.top_p
+    beams: int = DEFAULT.beams
+
+    @property
+    def writing(self) -> Writing:
+        return Writing(self.temperature, self.top_k, self.top_p, self.beams)
+
+
 _Numbers = TypeVar("_Numbers", "Tensor", np.ndarray)
 
 

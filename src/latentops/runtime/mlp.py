@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 
 from latentops.artifacts import Spec
-from latentops.errors import ArtifactError
 from latentops.networks.settings import (
     FIRST_LOG_SCALE,
     LOG_SCALE_RANGE,
@@ -63,24 +62,9 @@ class Decoder:
         return self._head(through(self._first(z), self._body, self._activation)[0])
 
 
-def levels_read(spec: Spec) -> int:
-    """Of a pixel as the model reads it."""
-    return 2 if spec.binarization == "dynamic" else levels(spec)
-
-
-def levels(spec: Spec) -> int:
-    """Of a pixel as it is given. Raises ArtifactError where the file does not say."""
-    if spec.levels is None:
-        raise ArtifactError(
-            f"spec.json of {spec.source!r} states no grey levels. Stage 'prepare' writes it: run "
-            "`dvc repro prepare`."
-        )
-    return spec.levels
-
-
 def _head(spec: Spec, settings: Mlp) -> tuple[int, _Head]:
     """How many numbers it reads for each pixel, and what it makes of them."""
-    read, parts = levels_read(spec), settings.mixtures
+    read, parts = spec.levels_read, settings.mixtures
     if settings.likelihood == "bernoulli" or (settings.likelihood == "auto" and read == 2):
         return 1, Bernoulli
     if parts == 1:

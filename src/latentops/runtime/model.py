@@ -45,20 +45,11 @@ class Model(Protocol):
     @property
     def writes_sentences(self) -> bool: ...
 
-    def predict(
-        self,
-        raw: Raw,
-        task: str = "encode",
-        n: int = 1,
-        seed: int = 0,
-        label: str = "",
-        around: str = "",
-        temperature: float = DEFAULT.temperature,
-        top_k: int = DEFAULT.top_k,
-        top_p: float = DEFAULT.top_p,
-        beams: int = DEFAULT.beams,
-    ) -> Result:
-        """A task's answer. Raises DataError for what cannot be read or asked for."""
+    def predict(self, raw: Raw, task: str = "encode", **options: Any) -> Result:
+        """A task's answer; `options` are fields of `inference.tasks.Options`.
+
+        Raises DataError for what cannot be read or asked for.
+        """
 
     def rows(
         self,

@@ -26,7 +26,7 @@ class Pictures:
         self.prior = priors.taken(weights, settings)
         self.decode = mlp.Decoder(weights, settings, spec)
         self._encoder = mlp.Encoder(weights, settings, spec.shape)
-        self._spec, self._top = spec, np.float32(mlp.levels_read(spec) - 1)
+        self._spec, self._top = spec, np.float32(spec.levels_read - 1)
 
     @property
     def numbers_per_example(self) -> int:
@@ -39,7 +39,7 @@ class Pictures:
         """
         pixels = raws.pixels(raw, self._spec)
         if self._spec.binarization == "dynamic":
-            thresholds = Draws(seed).whole(mlp.levels(self._spec) - 1, pixels.shape)
+            thresholds = Draws(seed).whole(self._spec.levels_stored - 1, pixels.shape)
             pixels = pixels > thresholds
         return pixels.reshape(len(pixels), -1).astype(np.float32)
 

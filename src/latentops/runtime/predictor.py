@@ -76,41 +76,16 @@ class Predictor:
     def latent(self) -> int:
         return self.network.latent
 
-    def predict(
-        self,
-        raw: Raw,
-        task: str = "encode",
-        n: int = 1,
-        seed: int = 0,
-        label: str = "",
-        around: str = "",
-        temperature: float = DEFAULT.temperature,
-        top_k: int = DEFAULT.top_k,
-        top_p: float = DEFAULT.top_p,
-        beams: int = DEFAULT.beams,
-    ) -> Result:
+    def predict(self, raw: Raw, task: str = "encode", **options: Any) -> Result:
         """See `inference.predictor.Predictor.predict`."""
-        writing = Writing(temperature, top_k, top_p, beams)
-        return _framed(self._answer(raw, task, n, seed, label, around, writing))
+        return _framed(self._answer(raw, task, promised.Options(**options)))
 
-    def rows(
-        self,
-        raw: Raw,
-        task: str = "encode",
-        n: int = 1,
-        seed: int = 0,
-        label: str = "",
-        around: str = "",
-        temperature: float = DEFAULT.temperature,
-        top_k: int = DEFAULT.top_k,
-        top_p: float = DEFAULT.top_p,
-        beams: int = DEFAULT.beams,
-    ) -> list[Any]:
+    def rows(self, raw: Raw, task: str = "encode", **options: Any) -> list[Any]:
         """The same as plain lists, dicts, numbers and texts, without pandas."""
-        writing = Writing(temperature, top_k, top_p, beams)
+        asked = promised.Options(**options)
         if task == "classify":  # a single text has a shorter way
-            return self.classify_rows(raw, seed)
-        return _listed(self._answer(raw, task, n, seed, label, around, writing))
+            return self.classify_rows(raw, asked.seed)
+        return _listed(self._answer(raw, task, asked))
 
     def classify_rows(self, raw: Raw, seed: int = 0) -> list[dict[str, Any]]:
         head = promised.classifier_of(self.head)
@@ -177,15 +152,14 @@ class Predictor:
     def decompress(self, raw: Raw) -> np.ndarray:
         return self._whole().decompress(raw)
 
-    def _answer(
-        self, raw: Raw, task: str, n: int, seed: int, label: str, around: str, writing: Writing
-    ) -> Answer:
+    def _answer(self, raw: Raw, task: str, asked: promised.Options) -> Answer:
+        n, seed, writing = asked.n, asked.seed, asked.writing
         tasks: dict[str, Callable[[], Answer]] = {
             "classify": lambda: self._classify(raw, seed),
             "encode": lambda: self._encode(raw, seed),
             "reconstruct": lambda: self._reconstruct(raw, seed, writing),
             "denoise": lambda: self._denoise(raw, seed, writing),
-            "generate": lambda: self._generate(n, seed, label, around, writing),
+            "generate": lambda: self._generate(n, seed, asked.label, asked.around, writing),
             "score": lambda: self._score(raw, seed),
             "interpolate": lambda: self._interpolate(raw, n, seed, writing),
             "nearest": lambda: self._nearest(raw, n, seed),

@@ -25,11 +25,11 @@ class Whole:
         self.head, self.latent = self.predictor.head, self.predictor.vae.latent
         self.writes_sentences = self.predictor.writes_sentences
 
-    def predict(self, raw: Raw, task: str = "encode", *positional: Any, **asked: Any) -> Result:
-        return self.predictor.predict(raw, task, *positional, **asked)
+    def predict(self, raw: Raw, task: str = "encode", **options: Any) -> Result:
+        return self.predictor.predict(raw, task, **options)
 
-    def rows(self, raw: Raw, task: str = "encode", **asked: Any) -> list[Any]:
-        found = self.predict(raw, task, **asked)
+    def rows(self, raw: Raw, task: str = "encode", **options: Any) -> list[Any]:
+        found = self.predict(raw, task, **options)
         listed: list[Any] = (
             found.to_dict("records") if isinstance(found, pd.DataFrame) else found.tolist()
         )

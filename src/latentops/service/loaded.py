@@ -56,11 +56,6 @@ class Loaded:
         facts = {"name": release.name, "version": release.version, "lineage": release.lineage_key}
         return [(f"x-model-{key}".encode(), quote(fact).encode()) for key, fact in facts.items()]
 
-    @cached_property
-    def terms(self) -> frozenset[str]:
-        """Of the vocabulary; none of images."""
-        return frozenset(self.model.vocabulary.terms)
-
 
 def load(release: Release) -> Loaded:
     """Raises IntegrityError or ArtifactError for files that are not what they should be."""
