@@ -216,7 +216,7 @@ def _exchange_under_load(project: Path) -> None:
             artifacts.HEAD_FACTS,
         ):
             shutil.copy(project / path, served)
-        _release(served, 0)
+        release(served, 0)
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-c", MAIN, "serve", str(served), "--port", str(port)]
@@ -224,7 +224,7 @@ def _exchange_under_load(project: Path) -> None:
             wait(f"{address}/v2/health/ready")
             asking = [Asking(address) for _ in range(ASKING)]
             for number in range(1, SWAPS + 1):
-                _release(served, number)
+                release(served, number)
                 _wait_for_version(address, number)
             process.send_signal(signal.SIGTERM)
             for one in asking:
@@ -241,7 +241,7 @@ def _exchange_under_load(project: Path) -> None:
         sys.exit(f"error: {lost}")
 
 
-def _release(folder: Path, number: int) -> None:
+def release(folder: Path, number: int) -> None:
     """As an export would, of a version that has the same files."""
     files = [path for path in folder.iterdir() if path.name != "model.json"]
     sha256s = {path.name: artifacts.sha256(path) for path in files}

@@ -3,13 +3,15 @@
     python -m benchmarks.soak FOLDER [MINUTES]
 
 FOLDER is a model folder of texts. Tasks of all kinds, good and bad requests, one text and many, are
-sent over several connections; the resident memory that the service tells of itself is read every
-few seconds. Exit status 1 where the last third has more than a twentieth above the second third, or
-where an answer is none that was to be expected.
+sent over several connections, and the model is exchanged all the while; the resident memory that
+the service tells of itself is read every few seconds. Exit status 1 where the last third has more
+than a twentieth above the second third, where an answer is none that was to be expected, or where
+the last version is not the one that answers in the end.
 """
 
 import json
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -19,10 +21,11 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.serving import MAIN, free_port, running, wait
+from benchmarks.serving import MAIN, free_port, release, running, wait
 
 CONNECTIONS = 8
 EVERY_SECONDS = 5.0
+LOOKS_PER_EXCHANGE = 4
 MOST_GROWTH = 1.05
 WORDS = ("turn", "on", "the", "light", "play", "music", "book", "a", "table", "wombat", "7")
 _JSON = {"content-type": "application/json"}
@@ -62,29 +65,44 @@ class Asking(threading.Thread):
 
 
 def main() -> None:
-    folder, minutes = Path(sys.argv[1]).resolve(), float((*sys.argv[2:], "10")[0])
+    given, minutes = Path(sys.argv[1]).resolve(), float((*sys.argv[2:], "10")[0])
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-c", MAIN, "serve", str(folder), "--port", str(port)]
     with tempfile.TemporaryDirectory() as kept:
-        window = ["--window", str(Path(kept, "window.parquet"))]
-        with running([*command, *window], folder):
+        folder, window = Path(kept, "model"), Path(kept, "window.parquet")
+        shutil.copytree(given, folder)
+        command = [sys.executable, "-c", MAIN, "serve", str(folder), "--port", str(port)]
+        with running([*command, "--window", str(window), "--poll-seconds", "1"], folder):
             wait(f"{address}/v2/health/ready")
             asking = [Asking(address, seed) for seed in range(CONNECTIONS)]
-            memory = _watched(address, minutes)
+            memory = _watched(address, folder, minutes)
             for one in asking:
                 one.ending.set()
                 one.join()
+            _require_last_version(address, len(memory))
     _judge(memory, asking, minutes)
 
 
-def _watched(address: str, minutes: float) -> list[float]:
-    """Resident megabytes, every few seconds."""
-    found, end = [], time.monotonic() + 60 * minutes
+def _watched(address: str, folder: Path, minutes: float) -> list[float]:
+    """Resident megabytes, every few seconds; between them a new version takes over."""
+    found: list[float] = []
+    end = time.monotonic() + 60 * minutes
     while time.monotonic() < end:
         time.sleep(EVERY_SECONDS)
         found.append(_resident_megabytes(address))
+        if len(found) % LOOKS_PER_EXCHANGE == 0:
+            release(folder, len(found))
+            left_minutes = (end - time.monotonic()) / 60
+            print(f"{left_minutes:.1f} minutes left, {found[-1]:.0f} MB", file=sys.stderr)
     return found
+
+
+def _require_last_version(address: str, looks: int) -> None:
+    expected = str(looks - looks % LOOKS_PER_EXCHANGE)
+    time.sleep(EVERY_SECONDS)
+    served = httpx.get(f"{address}/v1/model").json()["version"]
+    if expected not in ("0", served):
+        sys.exit(f"error: version {served} answers, and {expected} was released last.")
 
 
 def _resident_megabytes(address: str) -> float:
@@ -101,7 +119,8 @@ def _judge(memory: list[float], asking: list[Asking], minutes: float) -> None:
     )
     answered = sum(one.answered for one in asking)
     print(
-        f"{minutes:g} minutes, {answered:,} answers: {memory[0]:.0f} MB at first, then "
+        f"{minutes:g} minutes, {answered:,} answers, {len(memory) // LOOKS_PER_EXCHANGE} exchanges "
+        f"of the model: {memory[0]:.0f} MB at first, then "
         f"{middle:.0f} and {last:.0f} (medians of the second and the last third), "
         f"{max(memory):.0f} at most"
     )

@@ -30,7 +30,7 @@ from latentops.release import Release
 from latentops.service import loaded as loading
 from latentops.service.app import Settings
 from latentops.service.loaded import Loaded
-from latentops.service.server import Server
+from latentops.service.server import Server, listening
 from latentops.service.sources import Folder
 
 __all__ = ["light"]  # a fixture
@@ -229,7 +229,8 @@ def test_a_first_model_that_is_not_what_it_was_ends_the_service(tmp_path: Path) 
     bad = release(tmp_path, 1)
     (bad.folder / "weights.safetensors").write_bytes(b"")
     server = Server(Named(bad), Settings())
-    server.run()
+    with listening("127.0.0.1", 0) as listener:
+        server.run(sockets=[listener])
     assert isinstance(server.service.current.failure, IntegrityError)
 
 

@@ -100,6 +100,8 @@ def add(app: FastAPI, service: Service, spec: Spec, example: Sequence[str] | np.
         _add(app, address)
     bodies_read = [address.body for address in every if address.body is not None]
     app.openapi = lambda: _document(app, bodies_read, service)  # type: ignore[method-assign]
+    app.openapi_url = "/openapi.json"
+    app.setup()  # its page, and the document behind it
 
 
 def _pages(service: Service) -> Iterator[_Address]:

@@ -4,8 +4,9 @@ import asyncio
 import hmac
 import logging
 import time
+from collections.abc import Mapping
 
-from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +24,7 @@ _log = logging.getLogger("latentops.service")
 
 
 class Gate:
-    """A middleware around all addresses, so that no failure is told, or logged, by others."""
+    """Stands around all addresses, so that no failure is told, or logged, by others."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
@@ -53,6 +54,8 @@ class Gate:
                 await self._app(scope, _Bounded(receive, self._service), reply)
         except RefusalError as refused:
             await self._refuse(refused, scope, receive, reply)
+        except HTTPException as error:
+            await self._refuse(refusal.no_address(error), scope, receive, reply)
         except TimeoutError:
             await self._refuse(refusal.late(limits), scope, receive, reply)
         except ClientDisconnect:
@@ -65,15 +68,15 @@ class Gate:
         """RefusalError of who may not ask, or of more than there may be."""
         if scope["path"] in OPEN:
             return
-        headers = Headers(scope=scope)
-        if "upgrade" in headers:  # its body would be taken for another protocol's
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if b"upgrade" in headers:  # its body would be taken for another protocol's
             raise refusal.no_upgrade()
         if self._service.token is not None and not _knows(self._service.token, headers):
             raise refusal.without_token()
         if self._in_flight > self._service.limits.in_flight:
             raise refusal.busy(self._service.limits)
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._service.limits.body_bytes:
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._service.limits.body_bytes:
             raise refusal.too_large(self._service.limits)
 
     async def _refuse(
@@ -85,9 +88,7 @@ class Gate:
 
     def _count(self, scope: Scope, status: int | None, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        metrics = self._service.watch.metrics
-        metrics.requests.labels(route, status or _GONE).inc()
-        metrics.seconds.labels(route).observe(seconds)
+        self._service.watch.metrics.replied(route, status or _GONE, seconds)
 
 
 class _Bounded:
@@ -124,6 +125,6 @@ class _Reply:
         await self._send(message)
 
 
-def _knows(token: str, headers: Headers) -> bool:
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
+def _knows(token: str, headers: Mapping[bytes, bytes]) -> bool:
+    scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+    return scheme.lower() == b"bearer" and hmac.compare_digest(given, token.encode())

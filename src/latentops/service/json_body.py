@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from latentops.service import refusal
 
+_JSON = b"application/json"
+
 B = TypeVar("B", bound=pydantic.BaseModel)
 
 
@@ -30,12 +32,14 @@ def require_json(request: Request) -> None:
 
     A page of another origin can send forms and plain texts, but not this type, without asking.
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if not (kind.lower() == "application/json" or kind.lower().endswith("+json")):
+    headers = dict(request.scope["headers"])
+    kind = headers.get(b"content-type", _JSON).partition(b";")[0].strip().lower()
+    if not (kind == _JSON or kind.endswith(b"+json")):
         raise refusal.not_json()
     require_plain(request)
 
 
 def require_plain(request: Request) -> None:
-    if request.headers.get("content-encoding", "identity") != "identity":
+    headers = dict(request.scope["headers"])
+    if headers.get(b"content-encoding", b"identity") != b"identity":
         raise refusal.not_json()

@@ -1,6 +1,7 @@
 """What Prometheus reads: counts and durations, and nothing of what was asked."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -54,6 +55,7 @@ class Metrics:
         self.in_flight = self._gauge("requests_in_flight", "Requests being answered.", [])
         self.ready = self._gauge("ready", "1: models are loaded, checked and warm.", [])
         self._model = self._gauge("model_info", "The model that answers.", _OF_MODEL)
+        self._of_route = cache(self._requests_and_seconds)
 
     def serves(self, release: Release) -> None:
         """From now on."""
@@ -61,12 +63,20 @@ class Metrics:
         self._model.labels(release.name, release.version, release.lineage_key).set(1)
         self.ready.set(1)
 
+    def replied(self, route: str, status: int, seconds: float) -> None:
+        requests, durations = self._of_route(route, status)
+        requests.inc()
+        durations.observe(seconds)
+
     def saw(self, unknown_share_N: Sequence[float]) -> None:
         for share in unknown_share_N:
             self.unknown_share.observe(share)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+    def _requests_and_seconds(self, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self.requests.labels(route, status), self.seconds.labels(route)
 
     def _counter(self, name: str, help_text: str, labels: Sequence[str]) -> Counter:
         return Counter(f"latentops_{name}", help_text, labels, registry=self.registry)

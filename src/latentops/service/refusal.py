@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pydantic
 from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from latentops.service.limits import Limits
@@ -69,6 +70,12 @@ def misshapen(error: pydantic.ValidationError) -> RefusalError:
 
 def no_such(told: str) -> RefusalError:
     return RefusalError(404, "not_found", told)
+
+
+def no_address(error: HTTPException) -> RefusalError:
+    """One that is not there, or not by that method."""
+    told = f"{error.detail}. The addresses are listed at /docs and /openapi.json."
+    return RefusalError(error.status_code, "not_found", told, error.headers)
 
 
 def too_large(limits: Limits) -> RefusalError:
