@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := help
-.PHONY: help run test cover tune ui check format deps break bench
+.PHONY: help run test cover tune ui check format deps break bench soak
 
 help:  ## list the commands
 	@grep -E '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## /\1\t/' | expand -t 10
@@ -50,6 +50,9 @@ break: .venv  ## plant known bugs one by one: each must turn a test red
 
 bench: .venv scm  ## ratios: training step against plain PyTorch and pythae; the pipeline's overhead
 	python -m benchmarks
+
+soak: run  ## ten minutes of requests to a service of the project's model: its memory must stay flat
+	python -m benchmarks.soak . 10
 
 .venv: .venv/complete  ## the virtual environment, every version pinned in constraints.txt
 .venv/complete: constraints.txt pyproject.toml

@@ -9,8 +9,8 @@ its test split. The model sees each row once; windows are drawn from what it saw
 
 Every window is drawn beside a profile of its own, of as many rows as validation has in scope: both
 without replacement from the rows of validation and test in scope, so that an unchanged window and
-its profile are alike by construction. `shipped` is the other case: the one profile that the model
-has, of its validation rows, and windows of its test split. Profiles hold rows in scope alone here.
+its profile are alike by construction. The other case is the one profile that the model has, of its
+validation rows, beside windows of its test split. Profiles hold rows in scope alone here.
 """
 
 import sys
@@ -94,7 +94,7 @@ def redrawn(
         yield compare(known, given.seen.subset(rows)).findings
 
 
-def shipped(given: Pool, size: int, windows: int) -> Iterator[tuple[Finding, ...]]:
+def validation_beside_test(given: Pool, size: int, windows: int) -> Iterator[tuple[Finding, ...]]:
     """Windows of the test split beside the profile of validation."""
     known = given.profile(np.arange(given.valid))
     for number in range(windows):
@@ -115,7 +115,7 @@ def report(given: Pool, unchanged: int, changed: int) -> None:
     print(f"{'':34}  rows windows      any  {'  '.join(f'{name:>13}' for name in _names(given))}")
     for size in SIZES:
         _line("unchanged", size, list(redrawn(given, size, unchanged)))
-        _line("unchanged, as shipped", size, list(shipped(given, size, unchanged)))
+        _line("validation beside test", size, list(validation_beside_test(given, size, unchanged)))
         for share in STRANGERS:
             found = list(redrawn(given, size, changed, strangers=share))
             _line(f"{share:.0%} strangers", size, found)
@@ -125,7 +125,7 @@ def report(given: Pool, unchanged: int, changed: int) -> None:
 
 
 def _names(given: Pool) -> list[str]:
-    return [one.test for one in next(shipped(given, SIZES[0], 1))]
+    return [one.test for one in next(validation_beside_test(given, SIZES[0], 1))]
 
 
 def _line(name: str, size: int, windows: list[tuple[Finding, ...]]) -> None:

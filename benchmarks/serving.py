@@ -207,16 +207,7 @@ def free_port() -> int:
 def _exchange_under_load(project: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         served = Path(folder)
-        for path in (
-            artifacts.WEIGHTS,
-            artifacts.MODEL_SETTINGS,
-            artifacts.SPEC,
-            artifacts.VOCABULARY,
-            artifacts.HEAD,
-            artifacts.HEAD_FACTS,
-        ):
-            shutil.copy(project / path, served)
-        release(served, 0)
+        export(project, served)
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-c", MAIN, "serve", str(served), "--port", str(port)]
@@ -241,8 +232,22 @@ def _exchange_under_load(project: Path) -> None:
         sys.exit(f"error: {lost}")
 
 
+def export(project: Path, folder: Path) -> None:
+    """The project's model, as a folder that serves alone."""
+    for path in (
+        artifacts.WEIGHTS,
+        artifacts.MODEL_SETTINGS,
+        artifacts.SPEC,
+        artifacts.VOCABULARY,
+        artifacts.HEAD,
+        artifacts.HEAD_FACTS,
+    ):
+        shutil.copy(project / path, folder)
+    release(folder, 0)
+
+
 def release(folder: Path, number: int) -> None:
-    """As an export would, of a version that has the same files."""
+    """A version that has the same files."""
     files = [path for path in folder.iterdir() if path.name != "model.json"]
     sha256s = {path.name: artifacts.sha256(path) for path in files}
     Release("exchanged", str(number), "", folder, sha256s).write()

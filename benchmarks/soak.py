@@ -1,17 +1,16 @@
 """A service that is asked without a pause: does its memory stay where it was?
 
-    python -m benchmarks.soak FOLDER [MINUTES]
+    python -m benchmarks.soak PROJECT [MINUTES]
 
-FOLDER is a model folder of texts. Tasks of all kinds, good and bad requests, one text and many, are
-sent over several connections, and the model is exchanged all the while; the resident memory that
-the service tells of itself is read every few seconds. Exit status 1 where the last third has more
-than a twentieth above the second third, where an answer is none that was to be expected, or where
-the last version is not the one that answers in the end.
+PROJECT is the folder of a project whose model is one of texts. Tasks of all kinds, good and bad
+requests, one text and many, are sent over several connections, and the model is exchanged all the
+while; the resident memory that the service tells of itself is read every few seconds. Exit status 1
+where the last third has more than a twentieth above the second third, where an answer is none that
+was to be expected, or where the last version is not the one that answers in the end.
 """
 
 import json
 import random
-import shutil
 import statistics
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.serving import MAIN, free_port, release, running, wait
+from benchmarks.serving import MAIN, export, free_port, release, running, wait
 
 CONNECTIONS = 8
 EVERY_SECONDS = 5.0
@@ -65,14 +64,15 @@ class Asking(threading.Thread):
 
 
 def main() -> None:
-    given, minutes = Path(sys.argv[1]).resolve(), float((*sys.argv[2:], "10")[0])
+    project, minutes = Path(sys.argv[1]).resolve(), float((*sys.argv[2:], "10")[0])
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as kept:
         folder, window = Path(kept, "model"), Path(kept, "window.parquet")
-        shutil.copytree(given, folder)
+        folder.mkdir()
+        export(project, folder)
         command = [sys.executable, "-c", MAIN, "serve", str(folder), "--port", str(port)]
-        with running([*command, "--window", str(window), "--poll-seconds", "1"], folder):
+        with running([*command, "--window", str(window), "--poll-seconds", "1"], project):
             wait(f"{address}/v2/health/ready")
             asking = [Asking(address, seed) for seed in range(CONNECTIONS)]
             memory = _watched(address, folder, minutes)
