@@ -47,8 +47,14 @@ def create_app(
     vocabulary = artifacts.read_schema(Vocabulary, folder / artifacts.VOCABULARY.name)
     current = Current(source, settings.watch.metrics, settings.poll_seconds)
     service = Service(current, settings.limits, settings.watch, settings.token)
-    alive = partial(_alive, on_failure)
-    app = _Gated(title="LatentOps", version=__version__, lifespan=alive, openapi_url=None)
+    app = _Gated(
+        title="LatentOps",
+        version=__version__,
+        lifespan=partial(_alive, on_failure),
+        openapi_url=None,  # comes behind the addresses
+        # Counts are at /metrics: to ask at each request who else wants them costs microseconds.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     app.state.service = service
     addresses.add(app, service, spec, example(spec, vocabulary))
     return app
