@@ -695,6 +695,25 @@ def check_each_slot_once(cluster: Cluster, found: list[studies.Record]) -> None:
     assert twice <= of_victims, "a trial was done by two processes, and none of them had died"
 
 
+def check_eight_workers(cluster: Cluster, take_storage_away: Callable[[], None]) -> None:
+    """One is slow, one is killed, one is stopped until the study is nearly done."""
+    for seconds in [0.2] * 7 + [1.5]:
+        cluster.start(seconds)
+    found = run_study(
+        cluster,
+        {
+            4: lambda: cluster.hit(signal.SIGKILL),
+            12: lambda: cluster.hit(signal.SIGSTOP),
+            16: lambda: threading.Thread(target=take_storage_away).start(),
+            cluster.trials - 7: cluster.wake,
+        },
+    )
+    check_each_slot_once(cluster, found)
+    for process in cluster.processes:
+        process.join(60)
+    assert sorted(process.exitcode or 0 for process in cluster.processes) == [-9] + [0] * 7
+
+
 @pytest.fixture
 def cluster_at(tmp_path: Path) -> Iterator[Callable[[str, int], Cluster]]:
     made: list[Cluster] = []
@@ -728,29 +747,12 @@ class TestCluster:
                 time.sleep(1.2 * HEART_SECONDS)
                 servers.append(stack.enter_context(served(tmp_path / "shared.journal", port)))
 
-            cluster = cluster_at(f"grpc://localhost:{port}", 48)
-            for seconds in [0.2] * 7 + [1.5]:
-                cluster.start(seconds)
-            found = run_study(
-                cluster,
-                {
-                    4: lambda: cluster.hit(signal.SIGKILL),
-                    12: lambda: cluster.hit(signal.SIGSTOP),
-                    16: lambda: threading.Thread(target=restart).start(),
-                    40: cluster.wake,
-                },
-            )
-            check_each_slot_once(cluster, found)
-            for process in cluster.processes:
-                process.join(60)
-            assert sorted(process.exitcode or 0 for process in cluster.processes) == [-9] + [0] * 7
+            check_eight_workers(cluster_at(f"grpc://localhost:{port}", 48), restart)
 
     def test_eight_workers_on_postgres_killed_slow_and_stopped_and_no_connection_for_a_while(
         self, postgres: Postgres, cluster_at: Callable[[str, int], Cluster]
     ) -> None:
         import psycopg
-
-        cluster = cluster_at(postgres.make("studies"), 40)
 
         def cut_off() -> None:
             with psycopg.connect(postgres.uri("postgres"), autocommit=True) as connection:
@@ -763,21 +765,7 @@ class TestCluster:
                     time.sleep(1)
                 connection.execute("ALTER DATABASE studies ALLOW_CONNECTIONS true")
 
-        for seconds in [0.2] * 7 + [1.5]:
-            cluster.start(seconds)
-        found = run_study(
-            cluster,
-            {
-                4: lambda: cluster.hit(signal.SIGKILL),
-                12: lambda: cluster.hit(signal.SIGSTOP),
-                16: lambda: threading.Thread(target=cut_off).start(),
-                34: cluster.wake,
-            },
-        )
-        check_each_slot_once(cluster, found)
-        for process in cluster.processes:
-            process.join(60)
-        assert sorted(process.exitcode or 0 for process in cluster.processes) == [-9] + [0] * 7
+        check_eight_workers(cluster_at(postgres.make("studies"), 40), cut_off)
 
     def test_a_trial_whose_worker_is_told_to_end_is_no_attempt(
         self, tmp_path: Path, cluster_at: Callable[[str, int], Cluster]

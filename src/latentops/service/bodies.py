@@ -11,10 +11,6 @@ from latentops.service.limits import Limits
 MOST_BEAMS = 32
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Label = Annotated[str, Field(max_length=1000)]
-Temperature = Annotated[float, Field(ge=0, le=100)]
-TopK = Annotated[int, Field(ge=0, lt=2**31)]
-TopP = Annotated[float, Field(gt=0, le=1)]
 Beams = Annotated[int, Field(ge=1, le=MOST_BEAMS)]
 B = TypeVar("B", bound=BaseModel)
 
@@ -25,7 +21,18 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class Options(Strict):
+class Wanted(Strict):
+    """What is generated: all, of a class, or around a text; the last four are for sentences."""
+
+    label: Annotated[str, Field(max_length=1000)] = ""
+    around: str = ""
+    temperature: Annotated[float, Field(ge=0, le=100)] = 1.0
+    top_k: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    beams: Beams = 1
+
+
+class Options(Wanted):
     """Of a task in the protocols that have one address for all: what it does not read it ignores.
 
     See `Predictor.predict`.
@@ -34,12 +41,6 @@ class Options(Strict):
     task: Annotated[str, Field(max_length=100)] = ""  # empty: the protocol's default
     n: Annotated[int, Field(ge=1, lt=2**31)] = 1
     seed: Seed = 0
-    label: Label = ""
-    around: str = ""
-    temperature: Temperature = 1.0
-    top_k: TopK = 0
-    top_p: TopP = 1.0
-    beams: Beams = 1
 
     def given(self) -> dict[str, Any]:
         return self.model_dump(exclude={"task"}, exclude_unset=True)
@@ -83,19 +84,13 @@ class Journey(Examples):
         return super().options() | {"n": self.n}
 
 
-class Wish(Body):
+class Wish(Wanted, Body):
     """How many examples to generate: of all, of a class, or around a text.
 
     The last four fields are for sentences.
     """
 
     n: int = 1
-    label: Label = ""
-    around: str = ""
-    temperature: Temperature = 1.0
-    top_k: TopK = 0
-    top_p: TopP = 1.0
-    beams: Beams = 1
 
 
 def by_task(spec: Spec, limits: Limits, example: Any) -> dict[str, type[Body]]:
