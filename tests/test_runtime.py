@@ -25,6 +25,7 @@ from latentops.networks import bow, conv, mlp
 from latentops.runtime import loading
 from latentops.runtime.draws import Draws
 from latentops.runtime.predictor import Predictor as Numpy
+from latentops.runtime.whole import Whole
 from latentops.scoring.run import score_file
 
 TRAINING = [
@@ -346,15 +347,19 @@ def test_words_without_a_column_are_counted(choice: Any, tmp_path: Path) -> None
     ours, _ = documents(tmp_path, known)
     counts = vocabulary.count(TEXTS, known)
     known_N, unknown_N = familiarity.known_and_unknown(TEXTS, counts, known)
-    found = ours.familiarity(TEXTS)
-    assert found.said_N.tolist() == (known_N + unknown_N).tolist()
-    assert found.unknown_N.tolist() == unknown_N.tolist()
+    bags = ours.network.given(TEXTS, seed=0)
+    assert [bag.known for bag in bags] == known_N.tolist()
+    assert [bag.unknown for bag in bags] == unknown_N.tolist()
 
 
-def test_the_share_of_unknown_words(tmp_path: Path) -> None:
-    ours, _ = documents(tmp_path, vocabulary_of(WORDS))
-    shares = ours.unknown_share(["turn the zebra off", "zebra", "the", "", "?!"])
-    assert shares.tolist() == [0.25, 1, 0, 0, 0]
+@pytest.mark.parametrize("choice", [Choice, WORDS], ids=["all kinds", "words alone"])
+def test_the_share_of_unknown_words_leaves_pairs_and_ngrams_alone(
+    choice: Any, tmp_path: Path
+) -> None:
+    ours, _ = documents(tmp_path, vocabulary_of(choice))
+    texts = ["turn the zebra off", "zebra", "the", "", "?!"]
+    for model in (ours, Whole(ours.folder)):
+        assert model.unknown_share(texts).tolist() == [0.25, 1, 0, 0, 0]
     images, _ = pictures(tmp_path / "images", GREY)
     with pytest.raises(DataError, match="knows no words"):
         images.unknown_share(["the"])

@@ -274,6 +274,7 @@ _UNWRITABLE = (
     errno.EROFS,
     errno.EPERM,
     errno.EEXIST,  # a file where the folder should be
+    errno.EISDIR,
     errno.ENOTDIR,
     errno.ENAMETOOLONG,
 )
@@ -294,7 +295,9 @@ def whole_file(path: Path) -> Iterator[Path]:
                 "and run the command again."
             ) from error
         if error.errno in _UNWRITABLE or not path.parent.is_dir():
-            raise ArtifactError(f"{path} cannot be written: {error.strerror}.") from error
+            raise ArtifactError(
+                f"{path} cannot be written: {error.strerror}. Make it writable, or write elsewhere."
+            ) from error
         raise
     finally:
         with suppress(OSError):  # where its folder cannot be, it is not either

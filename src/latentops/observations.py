@@ -67,6 +67,12 @@ class Observations:
     def __len__(self) -> int:
         return len(self.words_N)
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Observations]") -> Self:
+        """Those of one model, one after another."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*map(np.concatenate, columns))
+
     def subset(self, rows: np.ndarray) -> Self:
         """Those of these places, or where the truth is."""
         return type(self)(

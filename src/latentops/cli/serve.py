@@ -111,6 +111,8 @@ def _watch(path: Path | None) -> "Watch":
 
     if path is None:
         return Watch()
+    if path.is_dir():
+        raise SettingsError(f"--window {path} is a folder. Name a file: {path / 'window.parquet'}.")
     from latentops.service.window import Window  # which loads pandas: half of the process
 
     return Watch(window=Window(path))

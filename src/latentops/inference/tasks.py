@@ -53,6 +53,10 @@ class Options:
         return Writing(self.temperature, self.top_k, self.top_p, self.beams)
 
 
+def no_words() -> DataError:
+    return DataError("A model of images knows no words.")
+
+
 _Numbers = TypeVar("_Numbers", "Tensor", np.ndarray)
 
 

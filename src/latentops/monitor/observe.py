@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from latentops.artifacts import Spec, Vocabulary
 from latentops.data import terms
+from latentops.data.familiarity import known_terms, word_counts
 from latentops.observations import Observations, nats_per_word
 
 
@@ -40,23 +40,10 @@ def images(model: Model, raw: np.ndarray | Sequence[np.ndarray]) -> Observations
     return _observed(model, raw, nothing_N, nothing_N, per_pixel_N)
 
 
-def word_counts(text: str, vocabulary: Vocabulary) -> tuple[int, int]:
-    """Words of the text, and how many of these have no column; -1 where words are no terms."""
-    if not vocabulary.words:
-        return -1, -1
-    found = terms.analyze(text, words=True, characters=None)
-    return len(found), sum(word not in _known(vocabulary) for word in found)
-
-
 def unknown_words(text: str, vocabulary: Vocabulary) -> list[str]:
     """Each once, in order."""
     found = terms.analyze(text, words=vocabulary.words, characters=None)
-    return [word for word in dict.fromkeys(found) if word not in _known(vocabulary)]
-
-
-@lru_cache(maxsize=4)
-def _known(vocabulary: Vocabulary) -> frozenset[str]:
-    return frozenset(vocabulary.terms)
+    return [word for word in dict.fromkeys(found) if word not in known_terms(vocabulary)]
 
 
 def _elbo(model: Model, raw: Any) -> np.ndarray:

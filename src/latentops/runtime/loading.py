@@ -33,8 +33,7 @@ def load(folder: Path, expected: Mapping[str, str] | None = None) -> Model:
     is missing or another, and ArtifactError where a file is missing or cannot be read.
     """
     _require_files(folder)
-    for name, sha256 in (expected or {}).items():
-        _require_same(folder / name, sha256)
+    require_unaltered(folder, expected or {})
     spec = artifacts.read_schema(Spec, folder / artifacts.SPEC.name)
     if not _is_for_numpy(folder, spec):
         from latentops.runtime.whole import Whole  # torch: seconds, and half a gigabyte
@@ -72,6 +71,12 @@ def _require_files(folder: Path) -> None:
                 f"{folder / path.name} is missing: {folder} is no whole model folder. `latentops "
                 "export` makes one."
             )
+
+
+def require_unaltered(folder: Path, expected: Mapping[str, str]) -> None:
+    """Raises IntegrityError where a file, of which this is the SHA-256 by its name, is another."""
+    for name, sha256 in expected.items():
+        _require_same(folder / name, sha256)
 
 
 def _require_same(path: Path, sha256: str) -> None:

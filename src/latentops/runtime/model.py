@@ -4,29 +4,18 @@ Shape suffixes: N examples, Z latent dimensions.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 import numpy as np
 
 from latentops.artifacts import Spec, Vocabulary
 from latentops.classifier import Classifier
 from latentops.inference.raw import Raw
-from latentops.inference.writing import DEFAULT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Result: TypeAlias = Union["pd.DataFrame", np.ndarray]
-
-
-class Familiarity(NamedTuple):
-    """Of each text its words, and pairs where those are terms; and how many have no column.
-
-    Each counts as often as it stands there. Both int64 [N].
-    """
-
-    said_N: np.ndarray  # noqa: N815
-    unknown_N: np.ndarray  # noqa: N815
 
 
 class Model(Protocol):
@@ -51,20 +40,7 @@ class Model(Protocol):
         Raises DataError for what cannot be read or asked for.
         """
 
-    def rows(
-        self,
-        raw: Raw,
-        task: str = "encode",
-        *,
-        n: int = 1,
-        seed: int = 0,
-        label: str = "",
-        around: str = "",
-        temperature: float = DEFAULT.temperature,
-        top_k: int = DEFAULT.top_k,
-        top_p: float = DEFAULT.top_p,
-        beams: int = DEFAULT.beams,
-    ) -> list[Any]:
+    def rows(self, raw: Raw, task: str = "encode", **options: Any) -> list[Any]:
         """The same as plain lists, dicts, numbers and texts: one for each row of the answer."""
 
     def classify_rows(self, raw: Raw, seed: int = 0) -> list[dict[str, Any]]:
@@ -73,8 +49,8 @@ class Model(Protocol):
     def encode_rows(self, raw: Raw, seed: int = 0) -> np.ndarray:
         """Posterior means, float32 [N, Z]."""
 
-    def familiarity(self, texts: Sequence[str]) -> Familiarity:
-        """How much of each text the vocabulary knows."""
-
     def unknown_share(self, texts: Sequence[str]) -> np.ndarray:
-        """Of the words of each text, [N] in [0, 1]; of a text without any it is 0."""
+        """Of the words of each text, [N] in [0, 1]; of a text without any it is 0.
+
+        Raises DataError for a model of images.
+        """

@@ -16,7 +16,6 @@ import numpy as np
 
 from latentops.artifacts import Spec, Vocabulary
 from latentops.classifier import Classifier
-from latentops.errors import DataError
 from latentops.inference import raw as raws
 from latentops.inference import tasks as promised
 from latentops.inference import writing as writings
@@ -28,7 +27,7 @@ from latentops.runtime.documents import Documents
 from latentops.runtime.draws import Draws
 from latentops.runtime.judging import Judge
 from latentops.runtime.likelihoods import Likelihood, Words
-from latentops.runtime.model import Familiarity, Result
+from latentops.runtime.model import Result
 from latentops.runtime.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -97,17 +96,10 @@ class Predictor:
     def encode_rows(self, raw: Raw, seed: int = 0) -> np.ndarray:
         return self._means(self._given(raw, seed))
 
-    def familiarity(self, texts: Sequence[str]) -> Familiarity:
-        """Raises DataError for a model of images."""
-        if not isinstance(self.network, Documents):
-            raise DataError("A model of images knows no words.")
-        bags = self.network.given(texts, seed=0)
-        unknown_N = np.array([bag.unknown for bag in bags], dtype=np.int64)
-        return Familiarity(unknown_N + [bag.known for bag in bags], unknown_N)
-
     def unknown_share(self, texts: Sequence[str]) -> np.ndarray:
-        said_N, unknown_N = self.familiarity(texts)
-        return np.asarray(unknown_N / np.maximum(said_N, 1))
+        if not isinstance(self.network, Documents):
+            raise promised.no_words()
+        return np.array([bag.unknown_share for bag in self.network.given(texts, seed=0)])
 
     def classify(self, raw: Raw, seed: int = 0) -> "pd.DataFrame":
         return _table(self._classify(raw, seed))

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from latentops.data import familiarity
-from latentops.data import vocabulary as counting
-from latentops.errors import DataError
+from latentops.inference import raw as raws
+from latentops.inference import tasks as promised
 from latentops.inference.forms import Result
 from latentops.inference.predictor import Predictor
 from latentops.inference.raw import Raw
-from latentops.runtime.model import Familiarity
 
 
 class Whole:
@@ -41,14 +40,8 @@ class Whole:
     def encode_rows(self, raw: Raw, seed: int = 0) -> np.ndarray:
         return self.predictor.encode(raw, seed).to_numpy()
 
-    def familiarity(self, texts: Sequence[str]) -> Familiarity:
-        """Raises DataError for a model of images."""
-        if self.spec.kind == "image":
-            raise DataError("A model of images knows no words.")
-        counts = counting.count(texts, self.vocabulary)
-        known_N, unknown_N = familiarity.known_and_unknown(texts, counts, self.vocabulary)
-        return Familiarity(known_N + unknown_N, unknown_N)
-
     def unknown_share(self, texts: Sequence[str]) -> np.ndarray:
-        said_N, unknown_N = self.familiarity(texts)
-        return np.asarray(unknown_N / np.maximum(said_N, 1))
+        if self.spec.kind == "image":
+            raise promised.no_words()
+        counts = [familiarity.word_counts(text, self.vocabulary) for text in raws.texts(texts)]
+        return np.array([max(unknown, 0) / max(words, 1) for words, unknown in counts])

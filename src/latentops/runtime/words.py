@@ -19,13 +19,14 @@ class Bag(NamedTuple):
     """The terms of one text: their columns in rising order, and how often each stands there.
 
     Also how many of its words, and pairs where those are terms, have a column; and how many have
-    none: see `data.familiarity`.
+    none: see `data.familiarity`. Of its words alone, the share that has none.
     """
 
     columns_n: np.ndarray  # int64
     counts_n: np.ndarray  # float32
     known: int
     unknown: int
+    unknown_share: float
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,12 @@ class Reader:
         found = terms.analyze(text, self._words, None)
         known = [column[word] for word in found if word in column]
         said = len(found)
+        share = (said - len(known)) / max(said, 1)
         if self._pairs:
             pairs = self._in_pairs(text)
             known += [column[pair] for pair in pairs if pair in column]
             said += len(pairs)
-        return _bag(known + self._ngrams(text), len(known), said)
+        return _bag(known + self._ngrams(text), (len(known), said - len(known), share))
 
     def _in_pairs(self, text: str) -> list[str]:
         neighbours = pairwise(terms.in_a_row(text))
@@ -85,14 +87,14 @@ class Reader:
         return [self._column[ngram] for ngram in found if ngram in self._column]
 
 
-def _bag(columns: list[int], known: int, said: int) -> Bag:
+def _bag(columns: list[int], told: tuple[int, int, float]) -> Bag:
     counted = Counter(columns) if len(set(columns)) < len(columns) else None
     if counted is None:  # each word once: most utterances
         columns_n = np.array(sorted(columns), dtype=np.int64)
-        return Bag(columns_n, np.ones(len(columns), dtype=np.float32), known, said - known)
+        return Bag(columns_n, np.ones(len(columns), dtype=np.float32), *told)
     columns_n = np.array(sorted(counted), dtype=np.int64)
     counts_n = np.array([counted[column] for column in sorted(counted)], dtype=np.float32)
-    return Bag(columns_n, counts_n, known, said - known)
+    return Bag(columns_n, counts_n, *told)
 
 
 class Selection:

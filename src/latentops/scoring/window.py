@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from latentops.artifacts import Spec
 from latentops.errors import DataError
 from latentops.monitor import observe
 from latentops.monitor.observe import Model
 from latentops.monitor.watch import Window
-from latentops.observations import About
+from latentops.observations import About, Observations
 from latentops.scoring import readers
 from latentops.scoring.run import present
 
@@ -23,7 +24,7 @@ def read(path: Path, model: Model, about: About, text_column: str, tell_texts: b
     texts, without_text = _texts(path, model.spec, text_column)
     return Window(
         name=path.name,
-        seen=observe.texts(model, texts),
+        seen=_seen(model, texts),
         about=about.model_copy(update={"rows_seen": len(texts)}),
         without_text=without_text,
         texts=texts,
@@ -38,6 +39,16 @@ def _of_images(path: Path, model: Model, about: About) -> Window:
         raise DataError(f"{path} holds no image. A window has one at least.")
     seen = observe.images(model, np.concatenate(parts))
     return Window(path.name, seen, about.model_copy(update={"rows_seen": len(seen)}))
+
+
+def _seen(model: Model, texts: list[str]) -> Observations:
+    with tqdm(total=len(texts), unit=" rows", disable=None) as bar:  # None: only in a terminal
+        parts = []
+        for start in range(0, len(texts), _ROWS_AT_ONCE):
+            block = texts[start : start + _ROWS_AT_ONCE]
+            parts.append(observe.texts(model, block))
+            bar.update(len(block))
+    return Observations.joined(parts)
 
 
 def _texts(path: Path, spec: Spec, text_column: str) -> tuple[list[str], int]:

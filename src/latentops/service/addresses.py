@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from latentops.artifacts import Spec
-from latentops.service import bodies, invocations, pages, typed, v2
+from latentops.service import bodies, invocations, pages, questions, typed, v2
 from latentops.service.gate import OPEN
 from latentops.service.service import Endpoint, Service
 
@@ -115,7 +115,7 @@ def _tasks(service: Service, spec: Spec, one: Any) -> Iterator[_Address]:
     for task, body in bodies.by_task(spec, service.limits, one).items():
         endpoint = typed.endpoint(service, task, body)
         reply = typed.REPLIES.get(task, typed.Results)
-        yield _Address(f"/v1/{task}", endpoint, typed.WHAT[task], reply, body)
+        yield _Address(f"/v1/{task}", endpoint, questions.TASKS[task], reply, body)
     yield _Address(
         "/invocations",
         partial(invocations.answer, service),

@@ -51,7 +51,7 @@ class Invocation(Strict):
     def _is_one(self) -> "Invocation":
         given = self.model_fields_set - {"params"}
         if len(given) != 1 or getattr(self, next(iter(given))) is None:
-            raise ValueError(f"one of {', '.join(_FORMS)} should be given, and not null")
+            raise ValueError(f"just one of {', '.join(_FORMS)} should be given, and not null")
         return self
 
     def rows(self) -> list[Any]:

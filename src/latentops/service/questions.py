@@ -12,6 +12,19 @@ from latentops.service.refusal import unusable
 Answer = list[Any]
 """For each row a mapping of its columns, or an image [C, H, W] as lists, in [0, 1]."""
 
+TASKS: Mapping[str, str] = {
+    "classify": "The class of each input, its probability, and whether the input is out of scope.",
+    "encode": "The code of each input in the latent space.",
+    "reconstruct": "Each input as its code gives it back.",
+    "denoise": "Damaged inputs as the model would have them.",
+    "generate": "New examples: of all, of a class, or around a text.",
+    "score": "The evidence lower bound of each input, in nats.",
+    "interpolate": "Steps from each input to the next.",
+    "nearest": "Of each input, the other inputs whose codes lie nearest.",
+    "augment": "New examples around each input.",
+}
+"""Those that are served, and what each answers."""
+
 _QUICK = ("classify", "encode")
 _NOT_OVER_HTTP = ("compress", "decompress")
 _MAKES_N_OF_EACH = ("augment", "nearest")
@@ -49,6 +62,8 @@ def require_allowed(question: Question, limits: Limits) -> None:
     """RefusalError 422 with what is allowed."""
     if question.task in _NOT_OVER_HTTP:
         raise unusable(f"Task {question.task} is not served over HTTP: use the model in Python.")
+    if question.task not in TASKS:
+        raise unusable(f"task should be one of {', '.join(TASKS)}. Got {question.task!r}.")
     if question.rows_given > limits.rows:
         raise unusable(
             f"A request may have {limits.rows:,} rows, and this one has {question.rows_given:,}."

@@ -96,7 +96,8 @@ def late(limits: Limits) -> RefusalError:
     return RefusalError(
         504,
         "deadline",
-        f"No answer was found within {limits.deadline_seconds:g} s. Send fewer rows at a time.",
+        f"No answer was found within {limits.deadline_seconds:g} s. Send the body faster, or fewer "
+        "rows at a time.",
     )
 
 

@@ -52,18 +52,6 @@ class Results(BaseModel):
 REPLIES: Mapping[str, type[BaseModel]] = {"classify": Classes, "encode": Codes, "score": Scores}
 """Of the tasks that are not listed: Results."""
 
-WHAT = {
-    "classify": "The class of each input, its probability, and whether the input is out of scope.",
-    "encode": "The code of each input in the latent space.",
-    "reconstruct": "Each input as its code gives it back.",
-    "denoise": "Damaged inputs as the model would have them.",
-    "generate": "New examples: of all, of a class, or around a text.",
-    "score": "The evidence lower bound of each input, in nats.",
-    "interpolate": "Steps from each input to the next.",
-    "nearest": "Of each input, the other inputs whose codes lie nearest.",
-    "augment": "New examples around each input.",
-}
-
 
 def endpoint(service: Service, task: str, body: type[Body]) -> Endpoint:
     def read(loaded: Loaded, raw: bytes) -> Asked:

@@ -171,8 +171,8 @@ def required(request: Request) -> Loaded:
     version = request.path_params.get("version", release.version)
     if (name, version) != (release.name, release.version):
         raise refusal.no_such(
-            f"Version {release.version} of {release.name} is served here, and no version "
-            f"{version} of {name}."
+            f"{release.name}, version {release.version}, is served here, and not {name}, version "
+            f"{version}."
         )
     return loaded
 
