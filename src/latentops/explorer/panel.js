@@ -296,11 +296,7 @@ class Panel {
   // Units
 
   buildUnits() {
-    const nats = this.model.values("units.nats");
-    const active = this.model.values("units.active");
-    const order = Array.from(nats.keys()).sort((one, other) => nats[other] - nats[one]);
-    this.units = order.filter((z) => active[z]);
-    if (!this.units.length) this.units = order.slice(0, 1);
+    this.units = unitsOf(this.model);
     this.ranges = rangesOf(this.model);
     this.sliders = new Map();
     this.list = el("div", { className: "sliders" });
@@ -472,6 +468,16 @@ function mapNote({ facts, rows }, kind) {
   return (kind === "near" ? near : far) + sampled;
 }
 
+/** Those that have a slider, the most informative first. */
+function unitsOf(model) {
+  const nats = model.values("units.nats");
+  const active = model.values("units.active");
+  const order = Array.from(nats.keys()).sort((one, other) => nats[other] - nats[one]);
+  const found = order.filter((z) => active[z]);
+  return found.length ? found : order.slice(0, 1);
+}
+
+/** The ends of each unit's slider. */
 function rangesOf(model) {
   const steps = model.values("rows.mean");
   const scale = model.values("rows.mean.scale");
