@@ -691,6 +691,8 @@ def test_a_model_that_the_page_does_not_run_has_its_map_and_says_so(
     label = still.facts.classes[still.tensors["rows.label"][row]]
     assert f"Validation row {row + 1}," in opened.inner_text(".answer")
     assert label in opened.inner_text(".verdict")
+    seen = opened.locator(".answer").get_by_label("The image of this row")
+    assert seen.count() == (0 if still.facts.texts else 1)
     assert opened.locator(".neighbours li").count() == 5
     opened.get_by_text("The map as a table").click()
     assert opened.locator(".map-card tbody tr").count() == 12

@@ -85,4 +85,22 @@ BREAKS = [
         "value",
         _PAGE + "test_the_address_moves_no_unit_that_has_no_slider",
     ),
+    (
+        "explorer/payload.py",
+        "gzip.compress(saved, mtime=0)",
+        "gzip.compress(saved + bytes(id(saved) % 97))",
+        _FILE + "test_registering_again_logs_no_second_page",
+    ),
+    (
+        "explorer/payload.py",
+        "if len(_with_terms(live, 0.0).packed()) > most_bytes:",
+        "if not live.tensors:",
+        _PAGE + "test_a_model_that_has_no_room_in_the_page_is_shown_and_not_run",
+    ),
+    (
+        "explorer/panel.js",
+        "model.facts.live ? null : this.imageOf(row)",
+        "null",
+        _PAGE + "test_a_model_that_the_page_does_not_run_has_its_map_and_says_so[conv]",
+    ),
 ]
