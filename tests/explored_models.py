@@ -32,6 +32,7 @@ ORIGIN = Origin(
     beta=1.0,
 )
 SHOWN = 120  # validation rows
+_SPARSE = {"indptr": ("indices", "counts"), "tokens_indptr": ("tokens",)}
 SIGNALS = {
     "margin": Weighed(weight=1.0, mean=-0.5, sd=0.5),
     "rate": Weighed(weight=0.3, mean=-5.0, sd=2.0),
@@ -67,10 +68,11 @@ def project(folder: Path, recipe: str, **changed: Any) -> Project:
 def _with_few_shown(ready: Ready) -> Ready:
     arrays = dict(ready.arrays["valid"])
     shown = min(SHOWN, len(arrays["y"]))
-    if "indptr" in arrays:
-        end = arrays["indptr"][shown]
-        arrays |= {"indptr": arrays["indptr"][: shown + 1]}
-        arrays |= {name: arrays[name][:end] for name in ("indices", "counts")}
+    for starts, of_rows in _SPARSE.items():
+        if starts in arrays:
+            end = arrays[starts][shown]
+            arrays |= {starts: arrays[starts][: shown + 1]}
+            arrays |= {name: arrays[name][:end] for name in of_rows}
     per_row = ("x", "y", "in_scope")
     arrays |= {name: arrays[name][:shown] for name in per_row if name in arrays}
     table = ready.tables["valid"][:shown]

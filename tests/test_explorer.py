@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from explored_models import Project
+from mlflow import MlflowClient
 from tiny_model import write_project
 
 from latentops import artifacts, build, config
@@ -22,7 +23,7 @@ from latentops.errors import ArtifactError, DataError
 from latentops.explorer import page, payload, projection, rows, weights
 from latentops.explorer.payload import Payload
 from latentops.networks import bow
-from latentops.registry import candidate, fetch
+from latentops.registry import audit, candidate, fetch
 from latentops.registry.register import register
 from latentops.stages import explored
 from latentops.store import connect
@@ -288,13 +289,19 @@ def test_a_version_has_its_page_and_the_command_finds_it(registered: Path, texts
     assert "tiny-1.html" in explore()
 
 
-def test_registering_again_changes_nothing(registered: Path) -> None:
+def test_registering_again_logs_no_second_page(
+    registered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        pytest.fail("the page was logged again")
+
     scored = candidate.read()
-    versions = [
-        register("tiny", replace(scored, card=explored.files("tiny", scored))) for _ in range(2)
-    ]
-    assert versions[0].tags == versions[1].tags
+    first = register("tiny", replace(scored, card=explored.files("tiny", scored)))
+    monkeypatch.setattr(MlflowClient, "log_model_artifacts", write)
+    again = register("tiny", replace(scored, card=explored.files("tiny", scored)))
+    assert again == first
     assert len(connect().client.search_model_versions("name='tiny'")) == 1
+    assert [event.kind for event in audit.events("tiny")] == ["registered"]
 
 
 def test_a_version_without_a_page_gets_one_where_its_data_are(registered: Path) -> None:

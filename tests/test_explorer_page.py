@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import explored_models as models
 import numpy as np
@@ -17,16 +18,16 @@ import pytest
 import torch
 from explored_models import Project
 
-from latentops import build
 from latentops.artifacts import Spec
 from latentops.data import terms
 from latentops.data import vocabulary as counting
 from latentops.data.prepared import Prepared as Ready
+from latentops.errors import ArtifactError
 from latentops.explorer import page
 from latentops.explorer.payload import Payload
 from latentops.inference import latent_space
 from latentops.inference.predictor import Predictor
-from latentops.networks import bow, conv, mlp
+from latentops.networks import bow, conv, mlp, seq
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -383,6 +384,120 @@ def _tab_to(opened: Any, wanted: str) -> None:
     pytest.fail(f"Tab never reached what {wanted} says")
 
 
+FOCUSED = "document.activeElement.className"
+
+
+def test_the_focus_goes_to_the_answer_after_a_neighbour_and_stays_on_the_map(
+    of_words: Payload, show: Open
+) -> None:
+    opened = show(of_words)
+    neighbour = opened.locator(".neighbours .row-button").nth(2)
+    neighbour.focus()
+    opened.keyboard.press("Enter")
+    assert opened.evaluate(FOCUSED) == "answer-body"  # what was pressed is not there any more
+    opened.keyboard.press("Tab")
+    assert opened.evaluate(FOCUSED) == "row-button"  # the first of the new neighbours
+    opened.locator(".map").focus()
+    opened.keyboard.press("ArrowRight")
+    answered = opened.inner_text(".answer")
+    opened.keyboard.press("Enter")
+    assert opened.inner_text(".answer") != answered
+    assert opened.evaluate(FOCUSED) == "map"
+
+
+def test_the_focus_stays_on_a_row_of_the_table(of_words: Payload, show: Open) -> None:
+    opened = show(of_words)
+    opened.get_by_text("The map as a table").click()
+    row = opened.locator(".map-card tbody .row-button").nth(4)
+    row.focus()
+    opened.keyboard.press("Enter")
+    assert "Validation row 5," in opened.inner_text(".answer")
+    assert row.evaluate("button => button === document.activeElement")
+
+
+# The tip: WCAG 2.2, 1.4.13
+
+PLACE_OF_ROW = """
+([row]) => {
+  const { map } = latentops.app.panels[0];
+  const box = map.frame.getBoundingClientRect();
+  const [x, y] = map.pixel(map.points[row]);
+  return [box.left + map.frame.clientLeft + x, box.top + map.frame.clientTop + y];
+}
+"""
+POINTED = "latentops.app.panels[0].map.pointed"
+
+
+def _point_at(opened: Any, row: int) -> int:
+    """The row that is pointed at there: that one, or one before which it stands."""
+    opened.locator(".map").scroll_into_view_if_needed()
+    opened.mouse.move(*opened.evaluate(PLACE_OF_ROW, [row]))
+    opened.locator(".tip").wait_for()
+    found: int = opened.evaluate(POINTED)
+    return found
+
+
+def test_escape_dismisses_the_tip_wherever_the_focus_is(of_words: Payload, show: Open) -> None:
+    opened = show(of_words)
+    tip = opened.locator(".tip")
+    for row, focused in enumerate((".ask input", ".neighbours .row-button", ".units input", "")):
+        if focused:
+            opened.locator(focused).first.focus()
+        else:
+            opened.evaluate("document.activeElement.blur()")
+        pointed = _point_at(opened, 10 * row)
+        opened.keyboard.press("Escape")
+        assert not tip.is_visible()
+        x, y = opened.evaluate(PLACE_OF_ROW, [pointed])
+        opened.mouse.move(x + 1, y)
+        assert not tip.is_visible()  # it was dismissed, and the hand only trembled
+        opened.mouse.move(1, 1)
+        _point_at(opened, pointed)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_pointer_can_go_onto_the_tip_without_losing_it(
+    width: int, of_words: Payload, show: Open
+) -> None:
+    opened = show(of_words, width=width)
+    tip = opened.locator(".tip")
+    for row in range(0, len(of_words.facts.texts), 7):
+        opened.mouse.move(1, 1)
+        pointed = _point_at(opened, row)
+        box, frame = tip.bounding_box(), opened.locator(".map").bounding_box()
+        assert box["y"] >= frame["y"]  # all of it can be read
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"]
+        x, _ = opened.evaluate(PLACE_OF_ROW, [pointed])
+        opened.mouse.move(x, box["y"] + box["height"] / 2, steps=8)
+        opened.mouse.move(box["x"] + 5, box["y"] + box["height"] / 2, steps=4)
+        assert tip.is_visible()
+        assert opened.evaluate(POINTED) == pointed
+    opened.mouse.down()
+    opened.mouse.up()
+    assert f"Validation row {pointed + 1}," in opened.inner_text(".answer")
+    opened.mouse.move(1, 1)
+    assert not tip.is_visible()
+
+
+def test_the_tip_stays_till_what_brought_it_is_gone(of_words: Payload, show: Open) -> None:
+    opened = show(of_words)
+    tip = opened.locator(".tip")
+    opened.locator(".map").focus()
+    opened.keyboard.press("ArrowRight")
+    at = opened.evaluate(PLACE_OF_ROW, [opened.evaluate(POINTED)])
+    opened.mouse.move(*at)
+    opened.mouse.move(1, 1)
+    assert tip.is_visible()  # the focus brought it
+    opened.keyboard.press("Tab")
+    assert not tip.is_visible()
+    opened.locator(".map").focus()
+    _point_at(opened, 0)
+    opened.keyboard.press("Tab")
+    assert tip.is_visible()  # the pointer brought it
+    opened.get_by_label("Layout").select_option("far")
+    assert not tip.is_visible()  # its row stands elsewhere now
+
+
 def test_a_slider_changes_what_is_decoded_and_its_number_box_the_slider(
     of_images: Payload, show: Open
 ) -> None:
@@ -447,6 +562,34 @@ def test_a_broken_address_is_no_error(fragment: str, of_words: Payload, show: Op
     assert show(of_words, fragment=fragment).locator(".verdict").count() == 1
 
 
+HOSTILE_VALUES = ("NaN", "1e999", "-1e999", "1e308", "-77", "<b>", "", "0x", "3_4", "Infinity")
+
+
+@pytest.mark.parametrize("value", HOSTILE_VALUES)
+def test_the_address_moves_no_unit_out_of_its_slider(
+    value: str, of_words: Payload, show: Open
+) -> None:
+    nats = of_words.tensors["units.nats"] * of_words.tensors["units.active"]
+    unit = int(nats.argmax())
+    opened = show(of_words, fragment=f"#u0={unit}_{quote(value)}")
+    moved = opened.evaluate("latentops.app.panels[0].changes")
+    slider = opened.locator(".units input[type=range]").first
+    low, high = (float(slider.get_attribute(end)) for end in ("min", "max"))
+    expected = {"1e308": {str(unit): high}, "-77": {str(unit): low}, "3_4": {str(unit): 3}}
+    assert moved == expected.get(value, {})
+    if moved:
+        assert float(slider.input_value()) == moved[str(unit)]
+    assert np.isfinite(opened.evaluate("Array.from(latentops.app.panels[0].z)")).all()
+
+
+def test_the_address_moves_no_unit_that_has_no_slider(of_words: Payload, show: Open) -> None:
+    asleep = of_words.tensors["units.active"].copy()
+    asleep[3] = 0
+    shown = replace(of_words, tensors={**of_words.tensors, "units.active": asleep})
+    opened = show(shown, fragment="#u0=3_1~16_1~99_1")
+    assert opened.evaluate("latentops.app.panels[0].changes") == {}
+
+
 def test_search_and_legend_fade_the_other_rows(of_words: Payload, show: Open) -> None:
     opened = show(of_words)
     opened.get_by_text("The map as a table").click()
@@ -506,17 +649,87 @@ def _other(model: Predictor, made: Project, beta: float) -> Payload:
         return models.payload_of(model, replace(models.ORIGIN, beta=beta))
 
 
-def test_a_model_that_the_page_does_not_run_has_its_map_and_says_so(
-    digits: Project, show: Open
-) -> None:
+# Models that the page does not run
+
+
+@pytest.fixture(scope="module")
+def of_maps(digits: Project) -> Payload:
+    """A convolutional network, whose page is of images."""
     settings = conv.Settings(latent=3, channels=(4,), hidden=(8,))
-    spec, vocabulary = digits.ready.spec, digits.ready.vocabulary
-    vae = build.model(spec, vocabulary, settings, 0).eval()
-    opened = show(shown_of(digits.predictor(settings, vae, "it was not fitted."), digits))
-    assert "does not run" in opened.inner_text(".warned")
-    assert opened.locator(".map").count() == 1
-    assert opened.locator(".units, .between").count() == 0
+    return shown_of(models.untrained(digits, settings), digits)
+
+
+@pytest.fixture(scope="module")
+def of_sentences(tmp_path_factory: pytest.TempPathFactory) -> Payload:
+    """A network of words one after the other."""
+    folder = tmp_path_factory.mktemp("sentences")
+    made = models.project(folder, "intents", tokens="words", vocabulary_size=200, target_size=200)
+    settings = seq.Settings(latent=3, hidden=(6,), decoder_hidden=(6,), embedding=4)
+    return shown_of(models.untrained(made, settings), made)
+
+
+@pytest.fixture(params=["conv", "seq"])
+def still(request: pytest.FixtureRequest) -> Payload:
+    named = {"conv": "of_maps", "seq": "of_sentences"}
+    found: Payload = request.getfixturevalue(named[request.param])
+    assert found.facts.kind == request.param
+    return found
+
+
+def test_a_model_that_the_page_does_not_run_has_its_map_and_says_so(
+    still: Payload, show: Open
+) -> None:
+    opened = show(still)
+    assert f"does not run tiny, lineage 0123456789ab ({still.facts.kind})" in opened.inner_text(
+        ".warned"
+    )
+    assert opened.locator(".units, .between, .ask").count() == 0
+    opened.locator(".map").focus()
+    opened.keyboard.press("ArrowRight")
+    opened.keyboard.press("Enter")
+    row = opened.evaluate(POINTED)
+    label = still.facts.classes[still.tensors["rows.label"][row]]
+    assert f"Validation row {row + 1}," in opened.inner_text(".answer")
+    assert label in opened.inner_text(".verdict")
+    seen = opened.locator(".answer").get_by_label("The image of this row")
+    assert seen.count() == (0 if still.facts.texts else 1)
     assert opened.locator(".neighbours li").count() == 5
+    opened.get_by_text("The map as a table").click()
+    assert opened.locator(".map-card tbody tr").count() == 12
+    first = opened.locator(".map-card tbody tr").first.inner_text()
+    assert still.facts.classes[still.tensors["rows.label"][0]] in first
+    opened.locator(".neighbours .row-button").first.focus()
+    opened.keyboard.press("Enter")
+    assert f"Validation row {row + 1}," not in opened.inner_text(".of-row")
+
+
+def test_it_stands_beside_one_that_the_page_runs(
+    still: Payload, of_words: Payload, of_images: Payload, show: Open
+) -> None:
+    opened = show(still, of_words if still.facts.texts else of_images)
+    assert [opened.locator(part).count() for part in (".map", ".units", ".verdict")] == [2, 1, 2]
+    assert "does not run" in opened.inner_text(".warned")
+    opened.locator(".neighbours .row-button").first.click()
+    assert "Validation row" in opened.locator(".panel").first.inner_text()
+
+
+def test_a_model_that_has_no_room_in_the_page_is_shown_and_not_run(
+    intents: Project, show: Open
+) -> None:
+    """Its layers leave no room, whatever terms are left out."""
+    predictor = models.untrained(intents, bow.Settings(latent=3, hidden=(300, 300)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(intents.folder)
+        shown = models.payload_of(predictor, most_bytes=50_000)
+        with pytest.raises(ArtifactError, match=r"would have .* 1,000 are allowed"):
+            models.payload_of(predictor, most_bytes=1_000)
+    assert (shown.facts.live, shown.facts.terms) == (False, ())
+    assert len(shown.packed()) <= 50_000
+    opened = show(shown)
+    assert "does not run" in opened.inner_text(".warned")
+    assert opened.locator(".units, .between, .ask").count() == 0
+    assert opened.locator(".neighbours li").count() == 5
+    assert opened.locator(".verdict").count() == 1
 
 
 # Eyes, and what must not happen
@@ -555,22 +768,36 @@ def _with_texts(made: Project, texts: Sequence[str]) -> Ready:
     )
 
 
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ASKED = {"runOnly": RULES, "rules": {"label-content-name-mismatch": {"enabled": True}}}
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_nothing_is_cut_off(
-    width: int, scheme: str, of_words: Payload, of_images: Payload, show: Open
+    width: int,
+    scheme: str,
+    of_words: Payload,
+    of_images: Payload,
+    of_maps: Payload,
+    show: Open,
 ) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe is not installed"
     )
-    for shown in ((of_words,), (of_images, of_images)):
+    for shown in ((of_words,), (of_images, of_maps)):
         opened = show(*shown, width=width, scheme=scheme, fragment="#q=turn+on+the+zorp")
         for summary in opened.locator("summary").all():
             summary.click()
+        opened.locator(".map").first.focus()
+        opened.keyboard.press("ArrowRight")
+        opened.locator(".tip").first.wait_for()
         opened.wait_for_timeout(150)
-        found = axe.Axe().run(opened).response["violations"]
-        told = [(each["id"], each["nodes"][0]["html"][:150]) for each in found]
+        found = axe.Axe().run(opened, options=ASKED).response
+        told = [(each["id"], each["nodes"][0]["html"][:150]) for each in found["violations"]]
         assert told == []
+        held = {each["id"] for each in found["passes"]}
+        assert {"target-size", "color-contrast"} <= held  # the first is off where nobody asks
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -542,6 +543,19 @@ class TestCommand:
         assert said in told
         assert "\n" not in told
 
+    @pytest.mark.parametrize("level", ["0", "1", "-1", "0.0001", "2", "inf", "nan", "x", ""])
+    def test_a_level_out_of_range_is_refused_before_anything_is_read(
+        self, tmp_path: Path, level: str
+    ) -> None:
+        page = tmp_path / "page.html"
+        given = ["monitor", "absent.csv", "--level", level, "--html", str(page)]
+        found = CliRunner().invoke(cli, given)
+        assert found.exit_code == 2
+        (told,) = (line for line in found.stderr.splitlines() if line.startswith("Error: "))
+        assert "'--level'" in told
+        assert found.stdout == ""
+        assert not page.exists()
+
     def test_a_folder_without_a_profile_says_how_to_get_one(
         self, model: Path, tmp_path: Path
     ) -> None:
@@ -628,6 +642,10 @@ class TestTelling:
         assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+def no_such_host(*_: object) -> None:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 class Listener(BaseHTTPRequestHandler):
     """Answers with the status that its server was told, and keeps what it was sent."""
 
@@ -706,18 +724,48 @@ class TestWebhook:
         assert page.is_file()
         assert len(hook.requests) == 1
 
-    def test_nobody_there_is_told_too(self, secret: Path) -> None:
+    @pytest.mark.parametrize("fault", ["refused", "unknown host", "no host name", "spaces"])
+    def test_what_cannot_be_reached_is_one_line_and_the_report_is_kept(
+        self,
+        model: Path,
+        tmp_path: Path,
+        secret: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        fault: str,
+    ) -> None:
         with Hook() as server:
-            address = server.address
-        with pytest.raises(DataError, match="refused"):
-            webhook.send(changed_comparison(), address, webhook.secret(secret))
+            address = server.address  # where nobody listens any more
+        if fault == "unknown host":
+            monkeypatch.setattr(socket, "getaddrinfo", no_such_host)
+        others = {"no host name": f"http://{'a' * 70}.example/", "spaces": f"{address}/a b"}
+        page = tmp_path / "page.html"
+        hooked = ("--webhook", others.get(fault, address), "--webhook-secret-file", secret)
+        window_file = csv(tmp_path, OTHER_TEXTS[:200])
+        found = run(window_file, "--model", model, *hooked, "--html", page, status=CHANGED)
+        (line,) = found.stderr.splitlines()
+        assert line.startswith("warning: The webhook at ")
+        assert "was not told: " in line
+        assert "unknown: zebra, quark" in found.stdout
+        assert "zebra" in page.read_text()
 
-    @pytest.mark.parametrize("url", ["file:///etc/passwd", "example.org/hook", "http://"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "file:///etc/passwd",
+            "example.org/hook",
+            "//example.org/hook",
+            "http://",
+            "http://[::1",
+            "http://a:b",
+            "",
+        ],
+    )
     def test_what_is_no_address_is_refused_before_anything_is_computed(
         self, tmp_path: Path, secret: Path, url: str
     ) -> None:
         told = error_of(tmp_path / "absent.csv", "--webhook", url, "--webhook-secret-file", secret)
         assert "should be an address" in told
+        assert "\n" not in told
 
     @pytest.mark.parametrize("content", ["", "plain words", "whsec_c2hvcnQ=", "whsec_%%%"])
     def test_a_weak_secret_is_refused(self, tmp_path: Path, content: str) -> None:

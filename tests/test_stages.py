@@ -17,6 +17,7 @@ import pytest
 import yaml
 from conftest import ROOT
 from mlflow import MlflowClient
+from tiny_repository import commit, git
 
 from latentops import artifacts
 from latentops.errors import (
@@ -28,7 +29,7 @@ from latentops.errors import (
     exit_on_known_error,
 )
 from latentops.inference.predictor import Predictor
-from latentops.registry import fetch
+from latentops.registry import audit, fetch, versions
 from latentops.report.card import CardFacts
 from latentops.stages import (
     applications,
@@ -113,6 +114,22 @@ def test_from_a_csv_to_a_champion(project: Path) -> None:
     recorded = {file.path for file in client.list_artifacts(run_id, "metrics")}
     assert "metrics/verdict.json" in recorded
     assert not [path for path in Path(".latentops").rglob("*") if path.is_file()]
+
+
+def test_registering_an_unchanged_project_again_logs_nothing(project: Path) -> None:
+    """Although it was committed in between, and DVC has written dvc.lock."""
+    git(project, "init", "--quiet")
+    for stage in STAGES:
+        stage.main()
+    before = artifacts.read_json(artifacts.REGISTERED)
+    Path(".gitignore").write_text("/mlruns\n/data\n/model\n/plots\n/src\n")
+    Path("dvc.lock").write_text("schema: '2.0'\n")
+    commit(project)
+    (first,) = versions.list_versions(before["name"])
+    register.main()
+    assert versions.list_versions(before["name"]) == [first]
+    assert artifacts.read_json(artifacts.REGISTERED) == before
+    assert [event.kind for event in audit.events(before["name"])] == ["registered"]
 
 
 def test_the_version_answers_as_its_classifier_did(project: Path) -> None:

@@ -49,4 +49,58 @@ BREAKS = [
         "hashlib.sha256(text.strip().encode())",
         _FILE + "test_the_policy_allows_the_script_of_the_page_and_no_other",
     ),
+    (
+        "explorer/map.js",
+        'addEventListener("keydown", (event) => this.dismiss(event));',
+        'frame.addEventListener("keydown", (event) => this.dismiss(event));',
+        _PAGE + "test_escape_dismisses_the_tip_wherever_the_focus_is",
+    ),
+    (
+        "explorer/map.js",
+        "    if (this.isHeld(event)) return;\n",
+        "",
+        _PAGE + "test_the_pointer_can_go_onto_the_tip_without_losing_it[560]",
+    ),
+    (
+        "explorer/map.js",
+        "if (byKeys === this.byKeys) this.point",
+        "this.point",
+        _PAGE + "test_the_tip_stays_till_what_brought_it_is_gone",
+    ),
+    (
+        "explorer/panel.js",
+        "if (held) this.answer.focus();",
+        "",
+        _PAGE + "test_the_focus_goes_to_the_answer_after_a_neighbour_and_stays_on_the_map",
+    ),
+    (
+        "explorer/app.js",
+        "clamp(value, ...ranges[z])",
+        "value",
+        _PAGE + "test_the_address_moves_no_unit_out_of_its_slider[-77]",
+    ),
+    (
+        "explorer/app.js",
+        "units.includes(z) && value",
+        "value",
+        _PAGE + "test_the_address_moves_no_unit_that_has_no_slider",
+    ),
+    (
+        "explorer/payload.py",
+        "gzip.compress(saved, mtime=0)",
+        "gzip.compress(saved + bytes(id(saved) % 97))",
+        _FILE + "test_registering_again_logs_no_second_page",
+    ),
+    (
+        "explorer/payload.py",
+        "if len(_with_terms(live, 0.0).packed()) > most_bytes:",
+        "if not live.tensors:",
+        _PAGE + "test_a_model_that_has_no_room_in_the_page_is_shown_and_not_run",
+    ),
+    (
+        "explorer/panel.js",
+        "model.facts.live ? null : this.imageOf(row)",
+        "null",
+        _PAGE + "test_a_model_that_the_page_does_not_run_has_its_map_and_says_so[conv]",
+    ),
 ]

@@ -33,4 +33,32 @@ BREAKS = [
         "exclude=set()",
         "tests/test_monitor.py::TestWebhook::test_it_is_told_of_a_change_signed_and_without_a_word",
     ),
+    (
+        "monitor/webhook.py",
+        "HTTPException, OSError, ValueError)",
+        "HTTPException, OSError)",
+        "tests/test_monitor.py::TestWebhook::"
+        "test_what_cannot_be_reached_is_one_line_and_the_report_is_kept[no host name]",
+    ),
+    (
+        "monitor/webhook.py",
+        "HTTPException, OSError, ValueError)",
+        "ValueError)",
+        "tests/test_monitor.py::TestWebhook::"
+        "test_what_cannot_be_reached_is_one_line_and_the_report_is_kept[spaces]",
+    ),
+    (
+        "cli/monitor.py",
+        '    except DataError as error:\n        tables.note(f"warning: {error}")',
+        '    except SettingsError as error:\n        tables.note(f"warning: {error}")',
+        "tests/test_monitor.py::TestWebhook::"
+        "test_what_cannot_be_reached_is_one_line_and_the_report_is_kept[unknown host]",
+    ),
+    (
+        "cli/numbers.py",
+        "if math.isnan(found)",
+        "if not found",
+        "tests/test_monitor.py::TestCommand::"
+        "test_a_level_out_of_range_is_refused_before_anything_is_read[nan]",
+    ),
 ]

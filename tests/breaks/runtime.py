@@ -39,8 +39,8 @@ BREAKS = [
     ),
     (
         "runtime/judging.py",
-        '"rate": 0.0 if read is None else -float(read.rate_nats_B[0]),',
-        '"rate": 0.0 if read is None else float(read.rate_nats_B[0]),',
+        '"rate": 0.0 if read is None else -float(self._prior.by_dimension(read).sum()),',
+        '"rate": 0.0 if read is None else float(self._prior.by_dimension(read).sum()),',
         "tests/test_runtime.py::test_one_text_alone_is_judged_as_among_others",
     ),
     (

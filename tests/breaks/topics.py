@@ -23,8 +23,8 @@ BREAKS = [
     ),
     (
         "priors.py",
-        "(self.logits.log_softmax(-1) - 0.5 * (squares + constant_P)).logsumexp(-1)",
-        "(self.logits - 0.5 * (squares + constant_P)).logsumexp(-1)",
+        "(logits_P.log_softmax(-1) - 0.5 * (squares + constant_P)).logsumexp(-1)",
+        "(logits_P - 0.5 * (squares + constant_P)).logsumexp(-1)",
         RECIPE + "TestEveryPrior",
     ),
     (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from latentops.cli import files
+from latentops.cli import files, numbers
 from latentops.cli.models import model_folder
 
 _OF_SENTENCES = "Of sentences: "
@@ -21,7 +21,7 @@ _OF_SENTENCES = "Of sentences: "
 @click.option("--around", default="", help="A text, for others like it.")
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=0),
+    type=numbers.FloatRange(min=0),
     default=1.0,
     show_default=True,
     help=f"{_OF_SENTENCES}divides the logits; at 0 nothing is drawn.",
@@ -35,7 +35,7 @@ _OF_SENTENCES = "Of sentences: "
 )
 @click.option(
     "--top-p",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=numbers.FloatRange(0, 1, min_open=True),
     default=1.0,
     show_default=True,
     help=f"{_OF_SENTENCES}only the most probable tokens that together have this share.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from latentops.cli import files, project, tables
+from latentops.cli import files, numbers, project, tables
 from latentops.errors import CHANGED, ArtifactError, DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class _Hook(NamedTuple):
 @files.text_column
 @click.option(
     "--level",
-    type=click.FloatRange(0.001, 1, max_open=True),  # five corrected p-values: none below 0.0005
+    type=numbers.FloatRange(0.001, 1, max_open=True),  # five corrected p-values: none below 0.0005
     default=0.01,
     show_default=True,
     help="Of false alarms: the share of unchanged windows for which a change may be told.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latentops.cli import models, project
+from latentops.cli import models, numbers, project
 from latentops.errors import ArtifactError, SettingsError, StoreError
 from latentops.service.limits import DEFAULT, Limits
 
@@ -19,7 +19,7 @@ _SHORTEST_TOKEN = 16
 _POLL_SECONDS = 5.0
 
 _positive = click.IntRange(min=1)
-_seconds = click.FloatRange(min=0, min_open=True)
+_seconds = numbers.FloatRange(min=0, min_open=True)
 
 
 @click.command()

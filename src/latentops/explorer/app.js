@@ -3,7 +3,6 @@
 const FIRST = { q: "", row: -1, find: "", label: "", a: "", b: "", t: 0.5, all: false, map: "near" };
 const REMEMBER_AFTER = 150; // milliseconds: browsers refuse an address that changes with each frame
 const MOST_SHOWN = 2;
-const MOST_MOVED = 1000; // of a unit by the address: the decoder should stay finite
 
 class App {
   constructor(models) {
@@ -259,10 +258,12 @@ class App {
   }
 
   readUnits(told, place) {
-    const { latent } = this.models[this.state.shown[place] ?? 0];
+    const model = this.models[this.state.shown[place] ?? 0];
+    const [units, ranges] = [unitsOf(model), rangesOf(model)];
     const pairs = told.split("~").map((pair) => pair.split("_"));
-    const moved = pairs.map(([z, value]) => [whole(z, -1), finite(value, NaN)]);
-    return Object.fromEntries(moved.filter(([z, value]) => z >= 0 && z < latent && Math.abs(value) <= MOST_MOVED));
+    const moved = pairs.map(([z, value]) => [whole(z, -1), finite(value, null)]);
+    const known = moved.filter(([z, value]) => units.includes(z) && value !== null);
+    return Object.fromEntries(known.map(([z, value]) => [z, clamp(value, ...ranges[z])]));
   }
 
   onAddress() {

@@ -16,6 +16,8 @@ const MARK_RADII = [2.6, 6]; // CSS pixels, of many rows and of few
 const RING_RADIUS = 9;
 const MARGIN = 0.06; // of the canvas, around the rows
 const REACH = 14; // CSS pixels within which a mark is pointed at
+const TIP_GAP = 14; // CSS pixels between a mark and its tip
+const TIP_MARGIN = 4; // between a tip and the edge of the map
 
 /** Colour and shape repeat only after 56 labels, filled and hollow after 112. */
 function markOf(label) {
@@ -51,6 +53,7 @@ class CodeMap {
     this.pins = {};
     this.chosen = -1;
     this.pointed = -1;
+    this.byKeys = false;
     this.size = [1, 1];
     this.build();
   }
@@ -85,11 +88,12 @@ class CodeMap {
 
   listen() {
     const { frame } = this;
-    frame.addEventListener("pointermove", (event) => this.point(this.under(event), true));
-    frame.addEventListener("pointerleave", () => this.point(-1, true));
-    frame.addEventListener("click", (event) => this.pick(this.under(event)));
+    frame.addEventListener("pointermove", (event) => this.onMove(event));
+    frame.addEventListener("pointerleave", () => this.leave(false));
+    frame.addEventListener("click", (event) => this.pick(this.isHeld(event) ? this.pointed : this.under(event)));
     frame.addEventListener("keydown", (event) => this.onKey(event));
-    frame.addEventListener("blur", () => this.point(-1, true));
+    frame.addEventListener("blur", () => this.leave(true));
+    addEventListener("keydown", (event) => this.dismiss(event));
     this.drawTop = onFrame(() => this.paintTop());
     this.drawAll = onFrame(() => this.paint());
     new ResizeObserver(() => this.measure()).observe(frame);
@@ -101,6 +105,7 @@ class CodeMap {
   /** "near": who is near whom; "far": the directions in which the codes vary most. */
   setKind(kind) {
     if (kind === this.kind) return;
+    this.point(-1, false);
     this.kind = kind;
     this.points = this.model.places(kind);
     this.bounds = boundsOf(this.points);
@@ -111,6 +116,7 @@ class CodeMap {
   /** Asked once, for asking in each frame would lay the page out each time. */
   measure() {
     this.size = [this.frame.clientWidth, this.frame.clientHeight];
+    if (this.pointed >= 0) this.placeTip(this.pointed);
     this.drawAll();
   }
 
@@ -139,11 +145,38 @@ class CodeMap {
 
   onKey(event) {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (way) this.point(this.beside(way), false);
+    if (way) this.point(this.beside(way), true);
     else if (event.key === "Enter" || event.key === " ") this.pick(this.pointed);
-    else if (event.key === "Escape") this.point(-1, true);
     else return;
     event.preventDefault();
+  }
+
+  // The tip can be dismissed, be hovered itself, and stays till it is left: WCAG 2.2, 1.4.13.
+
+  /** Wherever the focus is; the row stays pointed at, so that a trembling hand brings no tip back. */
+  dismiss(event) {
+    if (event.key === "Escape") this.tip.hidden = true;
+  }
+
+  onMove(event) {
+    if (this.isHeld(event)) return;
+    const row = this.under(event);
+    if (row >= 0) this.point(row, false);
+    else this.leave(false);
+  }
+
+  /** Keys and pointer each take away only the tip that they brought. */
+  leave(byKeys) {
+    if (byKeys === this.byKeys) this.point(-1, byKeys);
+  }
+
+  /** Whether the pointer is on the tip, or on the way to it from the row. */
+  isHeld(event) {
+    if (this.tip.hidden) return false;
+    if (this.tip.contains(event.target)) return true;
+    const [x, y] = this.at(event);
+    const [rowX, rowY] = this.pixel(this.points[this.pointed]);
+    return Math.abs(x - rowX) <= RING_RADIUS && (y - rowY) * (y - this.tipEdge) <= 0;
   }
 
   /** The nearest lit row in that direction from the one pointed at, or the one in the middle. */
@@ -166,9 +199,13 @@ class CodeMap {
     return this.size.map((length) => length / 2);
   }
 
-  under(event) {
+  at(event) {
     const box = this.frame.getBoundingClientRect();
-    const at = [event.clientX - box.left, event.clientY - box.top];
+    return [event.clientX - box.left - this.frame.clientLeft, event.clientY - box.top - this.frame.clientTop];
+  }
+
+  under(event) {
+    const at = this.at(event);
     let best = -1;
     let least = REACH ** 2;
     this.points.forEach((point, row) => {
@@ -179,23 +216,27 @@ class CodeMap {
     return best;
   }
 
-  point(row, quiet) {
+  point(row, byKeys) {
     if (row === this.pointed) return;
     this.pointed = row;
+    this.byKeys = byKeys;
     this.tip.hidden = row < 0;
-    if (row >= 0) this.placeTip(row);
-    this.said.textContent = row < 0 || quiet ? "" : this.describe(row).text;
+    if (row >= 0) {
+      this.tip.replaceChildren(...this.describe(row).nodes);
+      this.placeTip(row);
+    }
+    this.said.textContent = row >= 0 && byKeys ? this.describe(row).text : "";
     this.drawTop();
   }
 
   placeTip(row) {
-    this.tip.replaceChildren(...this.describe(row).nodes);
     const [x, y] = this.pixel(this.points[row]);
-    const [width, height] = this.size;
-    const left = clamp(x - this.tip.offsetWidth / 2, 4, width - this.tip.offsetWidth - 4);
-    const below = y + 14 + this.tip.offsetHeight < height;
-    this.tip.style.left = `${left}px`;
-    this.tip.style.top = `${below ? y + 14 : y - 14 - this.tip.offsetHeight}px`;
+    const [mostLeft, lowest] = [this.size[0] - this.tip.offsetWidth, this.size[1] - this.tip.offsetHeight].map((room) => room - TIP_MARGIN);
+    const isBelow = y + TIP_GAP <= lowest;
+    const top = isBelow ? y + TIP_GAP : Math.max(TIP_MARGIN, y - TIP_GAP - this.tip.offsetHeight);
+    this.tip.style.left = `${Math.max(TIP_MARGIN, Math.min(x - this.tip.offsetWidth / 2, mostLeft))}px`;
+    this.tip.style.top = `${top}px`;
+    this.tipEdge = isBelow ? top : top + this.tip.offsetHeight;
   }
 
   pick(row) {

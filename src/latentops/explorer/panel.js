@@ -127,7 +127,7 @@ class Panel {
     const { model } = this;
     const label = model.values("rows.y")[row];
     const known = el("p", { className: "of-row" }, `Validation row ${row + 1}, `, this.labelNode(label, row));
-    if (!model.isText) return el("div", {}, known);
+    if (!model.isText) return el("div", {}, model.facts.live ? null : this.imageOf(row), known); // else it stands below
     return el("div", {}, el("blockquote", { dir: "auto" }, model.facts.texts[row]), known);
   }
 
@@ -161,10 +161,12 @@ class Panel {
       words.show(this.model.tellingWords(this.model.decode(z), 5));
       return el("div", {}, title, words.element);
     }
-    const { shape } = this.model.facts;
-    const seen = new Picture(shape, "The image of this row").show(this.model.pixelsOf(this.subject.row));
-    const made = new Picture(shape, "The image decoded from its code").show(this.model.decode(z));
-    return el("div", {}, title, el("div", { className: "pair-of-images" }, seen.element, made.element));
+    const made = new Picture(this.model.facts.shape, "The image decoded from its code").show(this.model.decode(z));
+    return el("div", {}, title, el("div", { className: "pair-of-images" }, this.imageOf(this.subject.row), made.element));
+  }
+
+  imageOf(row) {
+    return new Picture(this.model.facts.shape, "The image of this row").show(this.model.pixelsOf(row)).element;
   }
 
   neighboursNode(z, row) {
@@ -296,11 +298,7 @@ class Panel {
   // Units
 
   buildUnits() {
-    const nats = this.model.values("units.nats");
-    const active = this.model.values("units.active");
-    const order = Array.from(nats.keys()).sort((one, other) => nats[other] - nats[one]);
-    this.units = order.filter((z) => active[z]);
-    if (!this.units.length) this.units = order.slice(0, 1);
+    this.units = unitsOf(this.model);
     this.ranges = rangesOf(this.model);
     this.sliders = new Map();
     this.list = el("div", { className: "sliders" });
@@ -472,6 +470,16 @@ function mapNote({ facts, rows }, kind) {
   return (kind === "near" ? near : far) + sampled;
 }
 
+/** Those that have a slider, the most informative first. */
+function unitsOf(model) {
+  const nats = model.values("units.nats");
+  const active = model.values("units.active");
+  const order = Array.from(nats.keys()).sort((one, other) => nats[other] - nats[one]);
+  const found = order.filter((z) => active[z]);
+  return found.length ? found : order.slice(0, 1);
+}
+
+/** The ends of each unit's slider. */
 function rangesOf(model) {
   const steps = model.values("rows.mean");
   const scale = model.values("rows.mean.scale");

@@ -42,6 +42,22 @@ def register(name: str, candidate: Candidate) -> Version:
         )
 
 
+def origin(name: str, candidate: Candidate) -> dict[str, str]:
+    """Tags that say what the version is made of: those of its first registration, if it had one.
+
+    The commit on top of which that was may have a successor since, and dvc.lock more stages.
+    """
+    check_name(name)
+    store = connect()
+    with one_line_errors(store.uri):
+        found = _found(store.client, name, candidate.lineage.key)
+    known = {} if found is None else found.tags
+    scores = candidate.score_tags()
+    return {
+        tag: known.get(tag, value) for tag, value in candidate.tags().items() if tag not in scores
+    }
+
+
 def record(store: Store, log: Log, version: ModelVersion) -> None:
     """Write into the log that the version is there, if that is not in it.
 

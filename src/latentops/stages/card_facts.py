@@ -1,6 +1,7 @@
 """What the card of a version says, read from the files that the version is made from."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +23,11 @@ ASKED = 300  # validation texts, of which the card shows a few
 RIGHT, WRONG, STRANGE = 3, 1, 1
 
 
-def read(policy: Settings, scored: Candidate) -> CardFacts:
-    """Of the folder that holds dvc.yaml; no example is of the test split."""
+def read(policy: Settings, scored: Candidate, origin: Mapping[str, str]) -> CardFacts:
+    """Of the folder that holds dvc.yaml, and what the version's tags say of its making.
+
+    No example is of the test split.
+    """
     report = artifacts.read_json(artifacts.DATA_REPORT)
     return CardFacts(
         name=policy.name,
@@ -34,7 +38,7 @@ def read(policy: Settings, scored: Candidate) -> CardFacts:
         verdict=artifacts.read_schema(Verdict, artifacts.VERDICT),
         head=artifacts.read_schema(HeadFile, artifacts.HEAD_FACTS),
         min_active_units=policy.min_active_units,
-        lineage={tag: value for tag, value in scored.tags().items() if tag not in scored.scores},
+        lineage=dict(origin),
         examples=_examples(scored.spec),
         picture=_picture(scored.spec),
     )

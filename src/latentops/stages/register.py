@@ -11,7 +11,7 @@ from pathlib import Path
 from latentops import artifacts, config, tracking
 from latentops.errors import exit_on_known_error
 from latentops.registry import candidate
-from latentops.registry.register import register
+from latentops.registry.register import origin, register
 from latentops.registry.settings import Settings as RegistrySettings
 from latentops.report import card
 from latentops.stages import card_facts, explored, window_profile
@@ -43,8 +43,8 @@ def main() -> None:
         print(f"{note}; dvc repro --force --single-item register", file=sys.stderr)
         artifacts.write_json({"experiment": experiment}, artifacts.REGISTERED)
         return
-    described = card.files(card_facts.read(settings.registry, scored))
     name = settings.registry.name
+    described = card.files(card_facts.read(settings.registry, scored, origin(name, scored)))
     looked_into = explored.files(name, scored)
     beside = {**described, **window_profile.files(scored.spec), **looked_into}
     version = register(name, replace(scored, card=beside))
