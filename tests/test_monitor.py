@@ -25,7 +25,7 @@ from tiny_model import COUNTS, IMAGES, TEXTS, VOCABULARY, write_project
 
 from latentops import artifacts, config, observations
 from latentops.cli.main import cli
-from latentops.errors import CHANGED, ArtifactError, DataError, SettingsError
+from latentops.errors import CHANGED, ArtifactError, DataError, IntegrityError, SettingsError
 from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
 from latentops.monitor import (
@@ -45,6 +45,7 @@ from latentops.monitor.results import Comparison
 from latentops.observations import About, Observations, Row
 from latentops.registry import candidate, package
 from latentops.registry.register import register
+from latentops.release import Release
 from latentops.report import html, window
 from latentops.runtime import loading
 from latentops.stages import window_profile
@@ -562,6 +563,30 @@ class TestCommand:
         (model / profile.FILE).unlink()
         told = error_of(csv(tmp_path, TEXTS), "--model", model)
         assert f"{model} holds no monitor.json" in told
+
+    @pytest.mark.parametrize("altered", ["weights.safetensors", profile.FILE])
+    def test_an_exported_folder_is_what_was_exported(
+        self, model: Path, tmp_path: Path, altered: str
+    ) -> None:
+        sha256s = {path.name: artifacts.sha256(path) for path in model.iterdir()}
+        Release("tiny", "1", "", model, sha256s).write()
+        window_file = csv(tmp_path, KNOWN_TEXTS)
+        run(window_file, "--model", model)
+        with (model / altered).open("ab") as file:
+            file.write(b" ")
+        found = CliRunner().invoke(cli, ["monitor", str(window_file), "--model", str(model)])
+        assert isinstance(found.exception, IntegrityError)
+        assert f"{altered} is not what was recorded" in str(found.exception)
+
+    @pytest.mark.parametrize("option", ["--html", "--prometheus"])
+    def test_a_folder_to_write_into_is_refused_before_anything_is_read(
+        self, tmp_path: Path, option: str
+    ) -> None:
+        told = error_of(tmp_path / "absent.csv", option, tmp_path)
+        assert told == f"{tmp_path} is a folder. Name a file in it that is to be written."
+        for others in (["explore", "-o"], ["serve", "--window"]):
+            found = CliRunner().invoke(cli, [*others, str(tmp_path)])
+            assert str(found.exception) == told
 
     def test_a_registered_version_brings_its_own(
         self,

@@ -22,7 +22,7 @@ from latentops.service.server import Server
 from latentops.service.sources import Folder
 from latentops.service.watch import Watch
 
-LIMITS = Limits(body_bytes=20_000, rows=10, text_characters=100, in_flight=4, deadline_seconds=1.0)
+LIMITS = Limits(body_bytes=20_000, rows=10, text_characters=100, in_flight=4)
 TOKEN = "a-token-that-nobody-guesses"
 SECRET = "xylophone"
 JSON = {"content-type": "application/json"}

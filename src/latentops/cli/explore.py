@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latentops.cli import project, tables
+from latentops.cli import files, project, tables
 from latentops.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def explore(
     project's validation rows. No example of the test split is shown.
     """
     here = Path.cwd()  # before the project is entered
+    files.require_no_folder(target)
     asked = [project.reference(each) for each in (reference, *against)]
     from latentops import artifacts
     from latentops.explorer import page

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from latentops.errors import SettingsError
+
 Decorator = Callable[[Any], Any]
 
 _A_PATH = click.Path(path_type=Path)
@@ -13,6 +15,13 @@ _A_PATH = click.Path(path_type=Path)
 text_column = click.option(
     "--text-column", default="text", show_default=True, help="Of the input, with the texts."
 )
+
+
+def require_no_folder(*paths: Path | None) -> None:
+    """Of files to write, before there is anything to lose. Raises SettingsError."""
+    for path in paths:
+        if path is not None and path.is_dir():
+            raise SettingsError(f"{path} is a folder. Name a file in it that is to be written.")
 
 
 def source(what: str) -> Decorator:

@@ -78,6 +78,7 @@ def monitor(
     """
     window = window.absolute()  # before the project is entered
     html, prometheus = (path.absolute() if path else None for path in (html, prometheus))
+    files.require_no_folder(html, prometheus)
     hook = _hook(webhook, webhook_secret_file)
     from latentops.monitor import watch
 
@@ -127,12 +128,14 @@ def _exported(folder: Path) -> _Subject:
     from latentops.monitor import profile
     from latentops.observations import About
     from latentops.release import Release
+    from latentops.runtime import loading
 
     if not (folder / profile.FILE).is_file():
         raise ArtifactError(
             f"{folder} holds no {profile.FILE}. Export a version that has one: `latentops export`."
         )
     told = Release.of_folder(folder)
+    loading.require_unaltered(folder, told.sha256s)
     about = About(name=told.name, version=told.version, lineage_key=told.lineage_key, rows_seen=0)
     return _Subject(folder, _profile(folder / profile.FILE), about)
 

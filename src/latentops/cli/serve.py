@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from latentops.cli import models, numbers, project
+from latentops.cli import files, models, numbers, project
 from latentops.errors import ArtifactError, SettingsError, StoreError
 from latentops.service.limits import DEFAULT, Limits
 
@@ -99,6 +99,7 @@ def serve(
     limits = Limits(max_body_bytes, max_rows, max_text_characters, max_in_flight, deadline_seconds)
     token = _token(token_file)
     window = None if window is None else window.absolute()  # before the project is entered
+    files.require_no_folder(window)
     source = _source(model)
     from latentops.service import server
     from latentops.service.app import Settings
@@ -111,8 +112,6 @@ def _watch(path: Path | None) -> "Watch":
 
     if path is None:
         return Watch()
-    if path.is_dir():
-        raise SettingsError(f"--window {path} is a folder. Name a file: {path / 'window.parquet'}.")
     from latentops.service.window import Window  # which loads pandas: half of the process
 
     return Watch(window=Window(path))

@@ -77,11 +77,19 @@ def send(found: Comparison, url: str, key: bytes) -> None:
     try:
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS):
             return
-    except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
-        raise DataError(
-            f"The webhook at {urlsplit(url).hostname} was not told: {error}. The report is "
-            "complete; run the command again, or tell it yourself."
-        ) from error
+    except urllib.error.HTTPError as error:
+        raise _untold(url, error) from error
+    except urllib.error.URLError as error:  # around what the connection failed of
+        raise _untold(url, error.reason) from error
+    except (HTTPException, OSError, ValueError) as error:
+        raise _untold(url, error) from error
+
+
+def _untold(url: str, reason: object) -> DataError:
+    return DataError(
+        f"The webhook at {urlsplit(url).hostname} was not told: {reason}. The report is complete; "
+        "run the command again, or tell it yourself."
+    )
 
 
 def payload(found: Comparison) -> Mapping[str, Any]:

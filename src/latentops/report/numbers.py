@@ -39,3 +39,8 @@ def tenths(share: float) -> str:
     """In per cent, to one decimal place."""
     text = f"{100 * share:.1f}"
     return "0.0" if text == "-0.0" else text
+
+
+def counted(number: int, what: str) -> str:
+    """1 row, 2,000 rows."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

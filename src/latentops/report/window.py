@@ -46,12 +46,16 @@ _TEXTS = "Texts of the window stand here. Pass the page on only where these may 
 def compose(found: Comparison) -> Document:
     """The page."""
     sections = (
-        Section("The tests", (table(found), Text(_METHOD))),
+        Section("The tests", (table(found), Text(_METHOD), _meanings(found))),
         *(_section(found, one) for one in found.changed),
         Section("Not tested", tuple(_untested(found))),
     )
     shown = tuple(section for section in sections if section.blocks)
     return Document(f"Window: {found.window}", (lead(found), *_note(found)), shown)
+
+
+def _meanings(found: Comparison) -> Points:
+    return Points(tuple((TITLES[one.test], _MEANING[one.test]) for one in found.findings))
 
 
 def lead(found: Comparison) -> Lead:
@@ -75,8 +79,9 @@ def _subject(found: Comparison) -> str:
     sample = "" if found.rows_seen == found.rows else f", a sample of {found.rows_seen:,}"
     blank = f"; {found.without_text:,} more have no text" if found.without_text else ""
     return (
-        f"{found.rows:,} rows{sample}{blank}, beside {found.profile_rows:,} validation rows of "
-        f"version {found.version} of {found.name}."
+        f"{numbers.counted(found.rows, 'row')}{sample}{blank}, beside "
+        f"{numbers.counted(found.profile_rows, 'validation row')} of version {found.version} of "
+        f"{found.name}."
     )
 
 
@@ -87,7 +92,7 @@ def _note(found: Comparison) -> Iterable[Block]:
 
 def _row(one: Finding) -> tuple[Cell, ...]:
     return (
-        Noted(TITLES[one.test], f"{one.rows:,} rows"),
+        Noted(TITLES[one.test], numbers.counted(one.rows, "row")),
         quantity(one.test, one.before),
         quantity(one.test, one.now),
         p_text(one.p),
@@ -109,7 +114,7 @@ def p_text(p: float) -> str:
 
 
 def _section(found: Comparison, one: Finding) -> Section:
-    return Section(TITLES[one.test], (Text(_MEANING[one.test]), *_shown(found, one)))
+    return Section(TITLES[one.test], tuple(_shown(found, one)))
 
 
 def _shown(found: Comparison, one: Finding) -> Iterable[Block]:
@@ -120,7 +125,7 @@ def _shown(found: Comparison, one: Finding) -> Iterable[Block]:
     examples = [each for each in found.examples if each.test == one.test]
     if examples:
         rows = tuple((each.text, each.note) for each in examples)
-        yield Table(("Text of the window", ""), rows)
+        yield Table(("Text of the window", "Why it is shown"), rows)
 
 
 def _moved(one: Finding) -> Table:
