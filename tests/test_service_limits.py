@@ -383,12 +383,18 @@ def test_no_text_reaches_a_log_or_a_metric(
         def fails(*_: Any, **__: Any) -> None:
             raise KeyError(SECRET)
 
+        with monkeypatch.context() as counting:
+            counting.setattr(loaded.model, "unknown_share", fails)
+            for texts in ([SECRET], [SECRET, SECRET]):  # counted behind the reply, and before it
+                answered = client.post("/v1/classify", json={"inputs": texts})
+                assert answered.status_code == 200
+            client.get("/health")  # by then the first is counted, too
         monkeypatch.setattr(loaded.model, "rows", fails)
         failed = client.post("/v1/classify", json={"inputs": [SECRET]})
         assert failed.status_code == 500
         written = client.get("/metrics").text
     service_says = [one for one in caplog.records if not one.name.startswith(("httpx", "httpcore"))]
-    assert any("KeyError" in one.getMessage() for one in service_says)
+    assert sum("KeyError" in one.getMessage() for one in service_says) == 3
     assert not any(SECRET in one.getMessage() or one.exc_info for one in service_says)
     assert SECRET not in written
 
@@ -467,6 +473,7 @@ def test_another_protocol_is_refused_and_not_read_as_an_empty_body(client: httpx
     refused = client.post("/v1/classify", json={"inputs": TEXTS}, headers=upgrade)
     assert refused.status_code == 400
     assert "HTTP/1.1 is spoken here" in told(refused)
+    assert refused.headers["connection"] == "close", "its body would be read as the next request"
 
 
 def test_files_are_not_packed_over_http(client: httpx.Client) -> None:

@@ -121,7 +121,8 @@ def not_json() -> RefusalError:
 
 def no_upgrade() -> RefusalError:
     told = "HTTP/1.1 is spoken here: send no header Upgrade (curl --http1.1; in Java HTTP_1_1)."
-    return RefusalError(400, "content_type", told)
+    # What follows on this connection, the body first, would be read as a request of its own.
+    return RefusalError(400, "content_type", told, {"Connection": "close"})
 
 
 def bug() -> RefusalError:

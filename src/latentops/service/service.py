@@ -1,6 +1,7 @@
 """The parts of one running service, shared by its addresses."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from latentops.service import refusal
+from latentops.service import failures, refusal
 from latentops.service.current import Current
 from latentops.service.limits import Limits
 from latentops.service.loaded import Loaded
@@ -19,6 +20,8 @@ from latentops.service.watch import Watch
 LOADED = "latentops.loaded"  # in a request's scope: the model that it began with
 _SMALL_BODY_BYTES = 16 * 2**10
 _THREADS = 4
+
+_log = logging.getLogger("latentops.service")
 
 
 class Asked(NamedTuple):
@@ -62,15 +65,28 @@ class Service:
             return await self._aside(lambda: self._replied(loaded, read(loaded, raw)))
         asked = read(loaded, raw)
         if is_quick(asked.question, loaded):
-            return self._replied(loaded, asked)
+            answer = self._answer(loaded, asked.question)
+            # Behind the reply, which nobody should wait for longer than he must.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._remember, loaded, asked.question, answer)
+            return asked.reply(answer)
         return await self._aside(lambda: self._replied(loaded, asked))
 
     def _replied(self, loaded: Loaded, asked: Asked) -> Response:
-        require_allowed(asked.question, self.limits)
-        answer = ask(loaded, asked.question)
-        question = asked.question
-        self.watch.answered(loaded, question.task, question.inputs, answer)
+        answer = self._answer(loaded, asked.question)
+        self._remember(loaded, asked.question, answer)
         return asked.reply(answer)
+
+    def _remember(self, loaded: Loaded, question: Question, answer: Answer) -> None:
+        """What fails here is logged, without what was asked: the answer stands."""
+        try:
+            self.watch.answered(loaded, question, answer)
+        except Exception as error:
+            _log.error("An answer was not counted: %s", failures.where(error))
+
+    def _answer(self, loaded: Loaded, question: Question) -> Answer:
+        require_allowed(question, self.limits)
+        return ask(loaded, question)
 
     async def _aside(self, act: Callable[[], Response]) -> Response:
         """One that waits for a thread when its deadline passes never gets one, and is forgotten."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentops.service.loaded import Loaded
 from latentops.service.metrics import Metrics
+from latentops.service.questions import Answer, Question
 
 if TYPE_CHECKING:
     from latentops.service.window import Window
@@ -17,14 +18,14 @@ class Watch:
     metrics: Metrics = field(default_factory=Metrics)
     window: "Window | None" = None
 
-    def answered(self, loaded: Loaded, task: str, inputs: Any, answer: Any) -> None:
+    def answered(self, loaded: Loaded, question: Question, answer: Answer) -> None:
         """Count rows that were answered; classified and scored ones are looked at."""
-        self.metrics.rows.labels(task).inc(len(answer))
-        if task == "classify":
+        self.metrics.rows.labels(question.task).inc(len(answer))
+        if question.task == "classify":
             strangers = sum(bool(row["out_of_scope"]) for row in answer)
             self.metrics.out_of_scope.inc(strangers)
-        if task in ("classify", "score"):
-            self._look(loaded, inputs)
+        if question.task in ("classify", "score"):
+            self._look(loaded, question.inputs)
 
     def _look(self, loaded: Loaded, inputs: Any) -> None:
         if loaded.reads_texts:
