@@ -122,6 +122,15 @@ def report(given: Pool, unchanged: int, changed: int) -> None:
         for many in sorted({1, *(round(share * classes) for share in TRIPLED)} - {0}):
             found = list(redrawn(given, size, changed, tripled=many))
             _line(f"{many} of {classes} classes tripled", size, found)
+    _tell_splits(given)
+
+
+def _tell_splits(given: Pool) -> None:
+    """Whether the two are alike at all."""
+    known = given.profile(np.arange(given.valid))
+    found = compare(known, given.seen.subset(np.arange(given.valid, given.own))).findings
+    told = ", ".join(f"{one.test} {one.before:.4g} {one.now:.4g} (p {one.p:.2g})" for one in found)
+    print(f"validation and all of test: {told}")
 
 
 def _names(given: Pool) -> list[str]:

@@ -46,11 +46,17 @@ class Asking(threading.Thread):
     def run(self) -> None:
         with httpx.Client(base_url=self._address, timeout=60) as client:
             while not self.ending.is_set():
-                path, body = self._path_and_body()
-                answer = client.post(path, content=body, headers=_JSON)
-                self.answered += 1
-                if answer.status_code not in _EXPECTED:
-                    self.unexpected.append(f"{answer.status_code} {answer.text[:200]}")
+                try:
+                    self._ask(client)
+                except httpx.HTTPError as error:
+                    self.unexpected.append(repr(error))
+
+    def _ask(self, client: httpx.Client) -> None:
+        path, body = self._path_and_body()
+        answer = client.post(path, content=body, headers=_JSON)
+        self.answered += 1
+        if answer.status_code not in _EXPECTED:
+            self.unexpected.append(f"{answer.status_code} {answer.text[:200]}")
 
     def _path_and_body(self) -> tuple[str, bytes]:
         task = self._draw.choice(

@@ -332,3 +332,19 @@ class TestPredict:
         error = error_of("predict", "models:/none/1", "--input", path, "--output", path)
         assert isinstance(error, SettingsError)
         assert "is the input itself" in str(error)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["serve", "--deadline-seconds"],
+        ["serve", "--poll-seconds"],
+        ["generate", "--temperature"],
+        ["monitor", "absent.csv", "--level"],
+    ],
+)
+def test_a_number_that_is_none_is_refused(given: list[str], number: str) -> None:
+    found = CliRunner().invoke(cli, [*given, number])
+    assert found.exit_code == 2
+    assert f"'{given[-1]}'" in found.stderr.splitlines()[-1]

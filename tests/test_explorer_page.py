@@ -455,6 +455,19 @@ def test_escape_dismisses_the_tip_wherever_the_focus_is(of_words: Payload, show:
         _point_at(opened, pointed)
 
 
+def test_escape_that_dismisses_the_tip_leaves_the_search_as_it_is(
+    of_words: Payload, show: Open
+) -> None:
+    opened = show(of_words)
+    search = opened.locator("input[type=search]")
+    search.fill(of_words.facts.texts[0])
+    _point_at(opened, 0)
+    search.focus()
+    opened.keyboard.press("Escape")
+    assert not opened.locator(".tip").is_visible()
+    assert search.input_value() == of_words.facts.texts[0]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_pointer_can_go_onto_the_tip_without_losing_it(
     width: int, of_words: Payload, show: Open

@@ -25,6 +25,7 @@ from tiny_model import COUNTS, IMAGES, TEXTS, VOCABULARY, write_project
 
 from latentops import artifacts, config, observations
 from latentops.cli.main import cli
+from latentops.data import familiarity
 from latentops.errors import CHANGED, ArtifactError, DataError, IntegrityError, SettingsError
 from latentops.inference.folder import export
 from latentops.inference.predictor import Predictor
@@ -48,6 +49,7 @@ from latentops.registry.register import register
 from latentops.release import Release
 from latentops.report import html, window
 from latentops.runtime import loading
+from latentops.scoring import window as scoring_window
 from latentops.stages import window_profile
 
 LEVEL = 0.05
@@ -438,10 +440,10 @@ def csv(folder: Path, texts: list[str]) -> Path:
 
 class TestObserve:
     def test_words_are_counted_as_the_vocabulary_has_them(self) -> None:
-        assert observe.word_counts("Turn on the LAMP, lamp!", VOCABULARY) == (5, 2)
-        assert observe.word_counts("…", VOCABULARY) == (0, 0)
+        assert familiarity.word_counts("Turn on the LAMP, lamp!", VOCABULARY) == (5, 2)
+        assert familiarity.word_counts("…", VOCABULARY) == (0, 0)
         ngrams = VOCABULARY.model_copy(update={"words": False, "characters": (2, 3)})
-        assert observe.word_counts("turn", ngrams) == (-1, -1)
+        assert familiarity.word_counts("turn", ngrams) == (-1, -1)
         assert observe.unknown_words("the lamp and the lamp", VOCABULARY) == ["lamp", "and"]
 
     def test_it_is_what_the_tasks_answer(self, model: Path) -> None:
@@ -563,6 +565,14 @@ class TestCommand:
         (model / profile.FILE).unlink()
         told = error_of(csv(tmp_path, TEXTS), "--model", model)
         assert f"{model} holds no monitor.json" in told
+
+    def test_a_long_window_is_read_in_blocks(
+        self, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        window_file = csv(tmp_path, KNOWN_TEXTS[:50] + OTHER_TEXTS[:51])
+        whole = run(window_file, "--model", model, "--json", status=CHANGED).stdout
+        monkeypatch.setattr(scoring_window, "_ROWS_AT_ONCE", 7)
+        assert run(window_file, "--model", model, "--json", status=CHANGED).stdout == whole
 
     @pytest.mark.parametrize("altered", ["weights.safetensors", profile.FILE])
     def test_an_exported_folder_is_what_was_exported(

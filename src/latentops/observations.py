@@ -6,7 +6,7 @@ of texts or of images. Shape suffixes: N rows, Z latent dimensions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -70,8 +70,9 @@ class Observations:
     @classmethod
     def joined(cls, parts: "Sequence[Observations]") -> Self:
         """Those of one model, one after another."""
-        columns = zip(*(vars(part).values() for part in parts), strict=True)
-        return cls(*map(np.concatenate, columns))
+        return cls(
+            *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls))
+        )
 
     def subset(self, rows: np.ndarray) -> Self:
         """Those of these places, or where the truth is."""

@@ -7,12 +7,12 @@ import click
 
 
 class FloatRange(click.FloatRange):
-    """Without NaN, which no comparison of click's finds out of any range."""
+    """Of finite numbers: no comparison of click's finds NaN out of any range."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         found = float(super().convert(value, param, ctx))
-        if math.isnan(found):
-            self.fail(f"{value} is not a number.", param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return found

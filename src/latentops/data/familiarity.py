@@ -31,8 +31,8 @@ def word_counts(text: str, vocabulary: Vocabulary) -> tuple[int, int]:
     """Words of the text, and how many of these have no column; -1 where words are no terms."""
     if not vocabulary.words:
         return -1, -1
-    found = terms.analyze(text, words=True, characters=None)
-    return len(found), sum(word not in known_terms(vocabulary) for word in found)
+    found, known = terms.analyze(text, words=True, characters=None), known_terms(vocabulary)
+    return len(found), sum(word not in known for word in found)
 
 
 @lru_cache(maxsize=4)

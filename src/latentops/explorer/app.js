@@ -284,7 +284,7 @@ const whole = (text, otherwise) => (/^\d{1,9}$/.test(text ?? "") ? Number(text) 
 
 function finite(text, otherwise) {
   const value = Number(text);
-  return text && Number.isFinite(value) ? value : otherwise;
+  return text?.trim() && Number.isFinite(value) ? value : otherwise;
 }
 
 /** The first row of the commonest label for A, of the next one for B. */

@@ -90,7 +90,7 @@ class CodeMap {
     const { frame } = this;
     frame.addEventListener("pointermove", (event) => this.onMove(event));
     frame.addEventListener("pointerleave", () => this.leave(false));
-    frame.addEventListener("click", (event) => this.pick(this.isHeld(event) ? this.pointed : this.under(event)));
+    frame.addEventListener("click", (event) => this.onClick(event));
     frame.addEventListener("keydown", (event) => this.onKey(event));
     frame.addEventListener("blur", () => this.leave(true));
     addEventListener("keydown", (event) => this.dismiss(event));
@@ -151,11 +151,20 @@ class CodeMap {
     event.preventDefault();
   }
 
+  onClick(event) {
+    const onTip = this.tip.contains(event.target);
+    if (onTip && String(getSelection())) return; // its text was marked, to be copied
+    const row = onTip ? this.pointed : this.under(event);
+    this.pick(row < 0 && this.isHeld(event) ? this.pointed : row);
+  }
+
   // The tip can be dismissed, be hovered itself, and stays till it is left: WCAG 2.2, 1.4.13.
 
   /** Wherever the focus is; the row stays pointed at, so that a trembling hand brings no tip back. */
   dismiss(event) {
-    if (event.key === "Escape") this.tip.hidden = true;
+    if (event.key !== "Escape" || this.tip.hidden) return;
+    this.tip.hidden = true;
+    event.preventDefault(); // in the search it would empty the field, too
   }
 
   onMove(event) {

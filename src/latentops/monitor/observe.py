@@ -43,7 +43,8 @@ def images(model: Model, raw: np.ndarray | Sequence[np.ndarray]) -> Observations
 def unknown_words(text: str, vocabulary: Vocabulary) -> list[str]:
     """Each once, in order."""
     found = terms.analyze(text, words=vocabulary.words, characters=None)
-    return [word for word in dict.fromkeys(found) if word not in known_terms(vocabulary)]
+    known = known_terms(vocabulary)
+    return [word for word in dict.fromkeys(found) if word not in known]
 
 
 def _elbo(model: Model, raw: Any) -> np.ndarray:

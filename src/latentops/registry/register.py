@@ -45,7 +45,8 @@ def register(name: str, candidate: Candidate) -> Version:
 def origin(name: str, candidate: Candidate) -> dict[str, str]:
     """Tags that say what the version is made of: those of its first registration, if it had one.
 
-    The commit on top of which that was may have a successor since, and dvc.lock more stages.
+    The commit on top of which that was may have a successor since, and dvc.lock more stages. Only
+    tags that the candidate has are told.
     """
     check_name(name)
     store = connect()

@@ -19,7 +19,7 @@ class Bag(NamedTuple):
     """The terms of one text: their columns in rising order, and how often each stands there.
 
     Also how many of its words, and pairs where those are terms, have a column; and how many have
-    none: see `data.familiarity`. Of its words alone, the share that has none.
+    none: see `data.familiarity`. `unknown_share` is of its words alone.
     """
 
     columns_n: np.ndarray  # int64
@@ -74,7 +74,7 @@ class Reader:
             pairs = self._in_pairs(text)
             known += [column[pair] for pair in pairs if pair in column]
             said += len(pairs)
-        return _bag(known + self._ngrams(text), (len(known), said - len(known), share))
+        return _bag(known + self._ngrams(text), len(known), said - len(known), share)
 
     def _in_pairs(self, text: str) -> list[str]:
         neighbours = pairwise(terms.in_a_row(text))
@@ -87,14 +87,15 @@ class Reader:
         return [self._column[ngram] for ngram in found if ngram in self._column]
 
 
-def _bag(columns: list[int], told: tuple[int, int, float]) -> Bag:
+def _bag(columns: list[int], known: int, unknown: int, unknown_share: float) -> Bag:
     counted = Counter(columns) if len(set(columns)) < len(columns) else None
     if counted is None:  # each word once: most utterances
         columns_n = np.array(sorted(columns), dtype=np.int64)
-        return Bag(columns_n, np.ones(len(columns), dtype=np.float32), *told)
+        counts_n = np.ones(len(columns), dtype=np.float32)
+        return Bag(columns_n, counts_n, known, unknown, unknown_share)
     columns_n = np.array(sorted(counted), dtype=np.int64)
     counts_n = np.array([counted[column] for column in sorted(counted)], dtype=np.float32)
-    return Bag(columns_n, counts_n, *told)
+    return Bag(columns_n, counts_n, known, unknown, unknown_share)
 
 
 class Selection:

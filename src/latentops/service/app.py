@@ -52,6 +52,7 @@ def create_app(
         version=__version__,
         lifespan=partial(_alive, on_failure),
         openapi_url=None,  # comes behind the addresses
+        redirect_slashes=False,  # which would send a text again, maybe without TLS
         # Counts are at /metrics: to ask at each request who else wants them costs microseconds.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -61,8 +62,8 @@ def create_app(
 
 
 class _Gated(FastAPI):
-    """The gate alone stands before the addresses: it does what three layers of FastAPI would do,
-    which cost as much as the mathematics of one text."""
+    """The gate alone stands before the addresses: it does what FastAPI's own layers would do, which
+    cost as much as the mathematics of one text. Middleware and handlers added to it do nothing."""
 
     def build_middleware_stack(self) -> ASGIApp:
         return Gate(self.router, self.state.service)

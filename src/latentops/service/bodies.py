@@ -21,8 +21,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class Wanted(Strict):
-    """What is generated: all, of a class, or around a text; the last four are for sentences."""
+class Generation(Strict):
+    """What is generated: of all, of a class, or around a text; the last four of sentences."""
 
     label: Annotated[str, Field(max_length=1000)] = ""
     around: str = ""
@@ -32,7 +32,7 @@ class Wanted(Strict):
     beams: Beams = 1
 
 
-class Options(Wanted):
+class Options(Generation):
     """Of a task in the protocols that have one address for all: what it does not read it ignores.
 
     See `Predictor.predict`.
@@ -84,10 +84,10 @@ class Journey(Examples):
         return super().options() | {"n": self.n}
 
 
-class Wish(Wanted, Body):
-    """How many examples to generate: of all, of a class, or around a text.
+class Wish(Generation, Body):
+    """`n` examples to generate: of all, of a class, or around a text.
 
-    The last four fields are for sentences.
+    temperature, top_k, top_p and beams are for sentences.
     """
 
     n: int = 1

@@ -31,6 +31,9 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         super().on_headers_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: who asks for another protocol is told so, and the log is not his."""
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if not self._in_head:

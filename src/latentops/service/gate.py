@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from latentops.service import failures, refusal
+from latentops.service import failures, json_body, refusal
 from latentops.service.loaded import Loaded
 from latentops.service.refusal import RefusalError
 from latentops.service.service import LOADED, Service
@@ -66,11 +66,11 @@ class Gate:
 
     def _admit(self, scope: Scope) -> None:
         """RefusalError of who may not ask, or of more than there may be."""
-        if scope["path"] in OPEN:
-            return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = json_body.headers(scope)
         if b"upgrade" in headers:  # its body would be taken for another protocol's
             raise refusal.no_upgrade()
+        if scope["path"] in OPEN:
+            return
         if self._service.token is not None and not _knows(self._service.token, headers):
             raise refusal.without_token()
         if self._in_flight > self._service.limits.in_flight:

@@ -66,16 +66,18 @@ class Service:
         asked = read(loaded, raw)
         if is_quick(asked.question, loaded):
             answer = self._answer(loaded, asked.question)
+            response = asked.reply(answer)
             # Behind the reply, which nobody should wait for longer than he must.
             loop = asyncio.get_running_loop()
             loop.call_soon(self._remember, loaded, asked.question, answer)
-            return asked.reply(answer)
+            return response
         return await self._aside(lambda: self._replied(loaded, asked))
 
     def _replied(self, loaded: Loaded, asked: Asked) -> Response:
         answer = self._answer(loaded, asked.question)
+        response = asked.reply(answer)
         self._remember(loaded, asked.question, answer)
-        return asked.reply(answer)
+        return response
 
     def _remember(self, loaded: Loaded, question: Question, answer: Answer) -> None:
         """What fails here is logged, without what was asked: the answer stands."""

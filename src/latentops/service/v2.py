@@ -25,6 +25,7 @@ from latentops.service.refusal import unusable
 from latentops.service.service import Asked, Service, model_of
 
 HEADER = "Inference-Header-Content-Length"
+_MOST_DIGITS = 18  # of it: Python reads no number of thousands
 EXTENSIONS = ["binary_tensor_data"]
 _OUTPUTS = {
     "classify": {
@@ -193,7 +194,7 @@ def _split(raw: bytes, length: str | None) -> tuple[bytes, bytes]:
     """The JSON, and the bytes of the tensors behind it."""
     if length is None:
         return raw, b""
-    if not length.isdecimal() or int(length) > len(raw):
+    if not length.isdecimal() or len(length) > _MOST_DIGITS or int(length) > len(raw):
         raise unusable(f"{HEADER} should be a number of bytes of the body, which has {len(raw)}.")
     return raw[: int(length)], raw[int(length) :]
 
